@@ -1,0 +1,1 @@
+"""From configuration to a search request, and from its response to numbers: no I/O, no clock."""

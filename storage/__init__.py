@@ -1,0 +1,1 @@
+"""Everything that talks to OpenSearch; does not know what the documents mean."""
