@@ -1,0 +1,117 @@
+"""Block: from response pages to columns of numbers.
+
+The one place where buckets become arrays. Python touches each bucket only to take its values out; everything
+else is done by column. No I/O and no clock.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.query import COMPOSITE, TIME, category_key, feature_key
+from features.source import Source
+from features.windows import Interval
+
+Page = Mapping[str, Any]
+"""One search response."""
+Entity = tuple[str, ...]
+"""Values of the category fields, in their order; empty for a single stream."""
+
+
+class FeatureBlock(NamedTuple):
+    """Consecutive windows of all entities, as columns.
+
+    Parameters
+    ----------
+    entities
+        n_entities tuples of category values, ascending; `((),)` for a single stream.
+    end_times_ms
+        int64, shape (n_windows,), ascending epoch ms: ends of the windows.
+    values
+        float64, shape (n_windows, n_entities, n_features); NaN = missing.
+    doc_counts
+        int64, shape (n_windows, n_entities); 0 = the entity has no document in that window.
+    """
+
+    entities: tuple[Entity, ...]
+    end_times_ms: NDArray[np.int64]
+    values: NDArray[np.float64]
+    doc_counts: NDArray[np.int64]
+
+
+def parse_pages(source: Source, end_times_ms: NDArray[np.int64], pages: Iterable[Page]) -> FeatureBlock:
+    """Return the block that the pages of one request hold.
+
+    Parameters
+    ----------
+    source
+        What was asked for.
+    end_times_ms
+        int64, shape (n_windows,), ascending: ends of the windows that were asked for.
+    pages
+        All responses to `build_query`, in order.
+
+    Raises
+    ------
+    ValueError
+        If a bucket belongs to no window, if a value is not a number, or if a response has no aggregation.
+    """
+    buckets = [bucket for page in pages for bucket in _buckets(page)]
+    keys = [bucket["key"] for bucket in buckets]
+    window = _window_of([key[TIME] for key in keys], end_times_ms, source.interval)
+    entities, entity = _entity_of(keys, len(source.category_fields))
+    shape = (len(end_times_ms), len(entities))
+    doc_counts = np.zeros(shape, dtype=np.int64)
+    doc_counts[window, entity] = [bucket["doc_count"] for bucket in buckets]
+    values = np.full((*shape, len(source.features)), np.nan)
+    for k, feature in enumerate(source.features):
+        values[window, entity, k] = feature.read_all(map(itemgetter(feature_key(k)), buckets))
+    return FeatureBlock(entities, end_times_ms, values, doc_counts)
+
+
+def _buckets(page: Page) -> list[dict[str, Any]]:
+    """Return the buckets of one page."""
+    if "aggregations" not in page:
+        msg = "the response holds no aggregation, as when a search meets no index at all; check `indices`"
+        raise ValueError(msg)
+    buckets: list[dict[str, Any]] = page["aggregations"][COMPOSITE]["buckets"]
+    return buckets
+
+
+def _window_of(times_ms: list[int], end_times_ms: NDArray[np.int64], interval: Interval) -> NDArray[np.intp]:
+    """Return the row of each bucket from the start of its window; shape (n_buckets,)."""
+    starts = np.array([interval.previous(int(end)) for end in end_times_ms], dtype=np.int64)
+    times = np.array(times_ms, dtype=np.int64)
+    row = np.searchsorted(starts, times)
+    known = row < len(starts)
+    known[known] = starts[row[known]] == times[known]
+    if not known.all():
+        msg = (
+            f"the cluster answered with a window that starts at {times[~known][0]} ms, which was not asked "
+            f"for; for an interval of a day or a week, compare both machines' time-zone data for {interval.timezone}"
+        )
+        raise ValueError(msg)
+    return row
+
+
+def _entity_of(
+    keys: Sequence[Mapping[str, object]], n_fields: int
+) -> tuple[tuple[Entity, ...], NDArray[np.intp]]:
+    """Return all entities, ascending, and the column of each bucket; shape (n_buckets,)."""
+    if n_fields == 0:
+        return ((),), np.zeros(len(keys), dtype=np.intp)
+    # Of one name itemgetter gives the value itself, of several a tuple; both serve as keys of a dict.
+    found = list(map(itemgetter(*(category_key(k) for k in range(n_fields))), keys))
+    entity_of = {raw: _entity(raw if n_fields > 1 else (raw,)) for raw in set(found)}
+    entities = tuple(sorted(entity_of.values()))
+    column_of = {entity: k for k, entity in enumerate(entities)}
+    column = {raw: column_of[entity] for raw, entity in entity_of.items()}
+    return entities, np.fromiter(map(column.__getitem__, found), dtype=np.intp, count=len(found))
+
+
+def _entity(raw: tuple[object, ...]) -> Entity:
+    """Return category values as text; fields of other types than keyword answer with numbers or booleans."""
+    return tuple([value if isinstance(value, str) else str(value).lower() for value in raw])
