@@ -1,0 +1,1 @@
+"""Random Cut Forest: the numeric engine."""

@@ -1,0 +1,34 @@
+"""A leaf leaves a tree: found by its rank, so that no coordinates are compared and none can be missed."""
+
+import numpy as np
+
+from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.node import column_of, cut_of, left_of, pack_record
+from detector.forest.kernels.vector import close_node
+from detector.forest.state import ForestState
+
+
+@kernel
+def delete(state: ForestState, slot: int, tree: int, n_leaves: int, rank: int) -> None:
+    """Remove the node above leaf `rank` of a tree of `n_leaves` leaves; the points are not touched.
+
+    Its sibling takes the node's place, which in preorder is to drop the node's record. Modified in place.
+    """
+    node = 0
+    leaf = 0
+    mass = n_leaves
+    while True:
+        record = np.int64(state.nodes[slot, tree, node])
+        left = left_of(record)
+        is_left = rank < leaf + left
+        below = left if is_left else mass - left
+        if below == 1:
+            close_node(state.nodes, slot, tree, node, n_leaves - 1)
+            return
+        if is_left:
+            state.nodes[slot, tree, node] = pack_record(cut_of(record), column_of(record), left - 1)
+            node += 1
+        else:
+            node += left
+            leaf += left
+        mass = below

@@ -1,0 +1,86 @@
+"""The way of a point from the root to a leaf, in all trees of a model in step.
+
+Trees advance one level each in turn, so that the loads of one level do not wait for one another.
+"""
+
+import numpy as np
+
+from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.node import (
+    DUPLICATES,
+    column_of,
+    cut_of,
+    left_child,
+    left_of,
+    mass_of,
+    pack_place,
+    right_child,
+)
+from detector.forest.kernels.sample import is_due
+from detector.forest.kernels.scratch import Scratch
+from detector.forest.state import ForestState
+
+
+@kernel
+def n_leaves(state: ForestState, slot: int) -> int:
+    """Leaves of every tree of a model: all trees take the first points, so they fill together."""
+    return min(state.seen[slot], state.keys.shape[2])
+
+
+@kernel
+def start(state: ForestState, slot: int, scratch: Scratch) -> int:
+    """Put every tree's path at its root and return the number of trees. Modified in place."""
+    root = pack_place(0, 0, n_leaves(state, slot))
+    for tree in range(scratch.depth.shape[0]):
+        scratch.path[tree, 0] = root
+        scratch.depth[tree] = 0
+        scratch.alive[tree] = tree
+    return scratch.depth.shape[0]
+
+
+@kernel
+def start_due(state: ForestState, slot: int, scratch: Scratch) -> int:
+    """As `start`, for the trees alone that take the next point; returns their number. Modified in place."""
+    start(state, slot, scratch)
+    n_due = 0
+    for tree in range(scratch.depth.shape[0]):
+        if is_due(state, slot, tree):
+            scratch.alive[n_due] = tree
+            n_due += 1
+    return n_due
+
+
+@kernel
+def step(state: ForestState, slot: int, tree: int, scratch: Scratch) -> bool:
+    """Take one tree's path a level down; false, and no step, at a leaf or a group of equal points."""
+    level = scratch.depth[tree]
+    place = np.int64(scratch.path[tree, level])
+    if mass_of(place) == 1:
+        return False
+    record = np.int64(state.nodes[slot, tree, place & 0x3FF])
+    column = column_of(record)
+    if column == DUPLICATES:
+        return False
+    left = left_of(record)
+    goes_right = np.int64(scratch.query[0, column]) > cut_of(record)
+    scratch.path[tree, level + 1] = right_child(place, left) if goes_right else left_child(place, left)
+    scratch.depth[tree] = level + 1
+    return True
+
+
+@kernel
+def descend_alive(state: ForestState, slot: int, n_alive: int, scratch: Scratch) -> None:
+    """Take the first `n_alive` trees of `scratch.alive` down to their leaves. Modified in place."""
+    while n_alive > 0:
+        n_left = 0
+        for index in range(n_alive):
+            tree = scratch.alive[index]
+            scratch.alive[n_left] = tree
+            n_left += step(state, slot, tree, scratch)
+        n_alive = n_left
+
+
+@kernel
+def descend(state: ForestState, slot: int, scratch: Scratch) -> None:
+    """Fill the paths of the query in `scratch` through every tree of a model. Modified in place."""
+    descend_alive(state, slot, start(state, slot, scratch), scratch)

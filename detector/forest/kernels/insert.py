@@ -1,0 +1,93 @@
+"""A new leaf in a tree: where it splits off, with which cut, and the records that change.
+
+The point splits off above the topmost level of its path that wins a toss with that level's separation
+probability; the cut is uniform over the part of the point that sticks out of that level's box. This equals
+drawing a cut of the joined box from the root down until one separates (Guha et al. 2016, section 2), because
+levels are independent.
+"""
+
+import numpy as np
+
+from detector.forest.kernels.draws import below, uniform
+from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.node import (
+    DUPLICATES,
+    column_of,
+    cut_of,
+    leaf_of,
+    left_of,
+    mass_of,
+    node_of,
+    pack_record,
+)
+from detector.forest.kernels.scratch import Scratch
+from detector.forest.kernels.vector import clear_box, open_node, widen
+from detector.forest.state import ForestState
+
+
+@kernel
+def toss(state: ForestState, slot: int, top: int, depth: int, scratch: Scratch) -> int:
+    """Level above which the point splits off: the first from `top` down that wins; the leaf always does."""
+    for level in range(top, depth):
+        if uniform(state, slot) < scratch.chance[level]:
+            return level
+    return depth
+
+
+@kernel
+def draw_cut(state: ForestState, slot: int, overhang: int, scratch: Scratch) -> tuple[int, int, bool]:
+    """Cut uniform over the overhang of the query: cut code, column, and whether the query lies left of it."""
+    rest = below(state, slot, overhang)
+    for column in range(state.points.shape[3]):
+        code = np.int64(scratch.query[0, column])
+        under = max(np.int64(scratch.box[0, column]) - code, 0)
+        if rest < under:
+            return code + rest, column, True
+        over = max(code - np.int64(scratch.box[1, column]), 0)
+        if rest < under + over:
+            return np.int64(scratch.box[1, column]) + rest, column, False
+        rest -= under + over
+    msg = "the overhang is larger than the sum over its columns"
+    raise AssertionError(msg)
+
+
+@kernel
+def count_leaf(state: ForestState, slot: int, tree: int, level: int, scratch: Scratch) -> None:
+    """Add one to the left mass of each node above `level` where the path goes left. Modified in place."""
+    for upper in range(level):
+        parent = np.int64(scratch.path[tree, upper])
+        child = np.int64(scratch.path[tree, upper + 1])
+        if leaf_of(child) == leaf_of(parent):
+            record = np.int64(state.nodes[slot, tree, node_of(parent)])
+            state.nodes[slot, tree, node_of(parent)] = pack_record(
+                cut_of(record), column_of(record), left_of(record) + 1
+            )
+
+
+@kernel
+def insert(state: ForestState, slot: int, tree: int, n_leaves: int, top: int, scratch: Scratch) -> int:
+    """Add the node for the query to a tree of `n_leaves` leaves; the points are not touched yet.
+
+    `top` and `scratch` are as `score_tree` left them. Modified in place.
+
+    Returns
+    -------
+    position
+        Leaf before which the new one belongs.
+    """
+    depth = scratch.depth[tree]
+    if top < 0:
+        level, cut, column, is_left = depth, 0, DUPLICATES, True
+    else:
+        level = toss(state, slot, top, depth, scratch)
+        cut, column, is_left = 0, 0, True
+    place = np.int64(scratch.path[tree, level])
+    mass = mass_of(place)
+    if top >= 0:
+        clear_box(scratch.box)
+        overhang, _ = widen(state.points, slot, tree, leaf_of(place), mass, scratch.box, scratch.query)
+        cut, column, is_left = draw_cut(state, slot, overhang, scratch)
+    count_leaf(state, slot, tree, level, scratch)
+    open_node(state.nodes, slot, tree, node_of(place), n_leaves - 1)
+    state.nodes[slot, tree, node_of(place)] = pack_record(cut, column, 1 if is_left else mass)
+    return leaf_of(place) if is_left else leaf_of(place) + mass

@@ -1,0 +1,55 @@
+"""Working memory of one pass over the trees of one model; not part of any state, never shared by threads."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.vector import lanes
+from detector.forest.state import ForestState
+
+
+class Scratch(NamedTuple):
+    """Buffers for one query against one model.
+
+    Attributes
+    ----------
+    query
+        Codes of the point, then a mask of the columns there are, uint16, shape (2, lanes).
+    box
+        Smallest and largest code of a range of points, uint16, shape (2, lanes).
+    path
+        Places from the root to the leaf (see `node.py`), uint32, shape (n_trees, sample_size + 1).
+    depth
+        Level of the leaf of each path, int64, shape (n_trees,).
+    alive
+        Trees whose descent has not ended, int64, shape (n_trees,).
+    chance
+        Per level of one path, the probability that a cut separates the point, float64, shape (sample_size +
+        1,).
+    """
+
+    query: NDArray[np.uint16]
+    box: NDArray[np.uint16]
+    path: NDArray[np.uint32]
+    depth: NDArray[np.int64]
+    alive: NDArray[np.int64]
+    chance: NDArray[np.float64]
+
+
+@kernel
+def make_scratch(state: ForestState) -> Scratch:
+    """Buffers that fit the shape of `state`."""
+    _, n_trees, sample_size, n_columns = state.points.shape
+    width = lanes(n_columns)
+    query = np.zeros((2, width), dtype=np.uint16)
+    query[1, :n_columns] = 0xFFFF
+    return Scratch(
+        query,
+        np.zeros((2, width), dtype=np.uint16),
+        np.empty((n_trees, sample_size + 1), dtype=np.uint32),
+        np.empty(n_trees, dtype=np.int64),
+        np.empty(n_trees, dtype=np.int64),
+        np.empty(sample_size + 1, dtype=np.float64),
+    )

@@ -1,0 +1,159 @@
+"""One point through one model: score before insertion, then the trees that are due take it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.forest.kernels.delete import delete
+from detector.forest.kernels.descend import descend, descend_alive, n_leaves, start_due
+from detector.forest.kernels.insert import insert
+from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.quantise import encode_point
+from detector.forest.kernels.sample import accepted_key, filling_key, is_due, lower_top, schedule, victim
+from detector.forest.kernels.score import score_tree
+from detector.forest.kernels.scratch import Scratch, make_scratch
+from detector.forest.kernels.vector import move_keys, move_points
+from detector.forest.state import ForestState
+
+
+@kernel
+def reset(state: ForestState, slot: int, seed: np.uint64) -> None:
+    """Make a slot a fresh model with the random numbers of `seed`, uint64. Modified in place."""
+    state.seen[slot] = 0
+    state.random[slot] = seed
+    state.next_accept[slot, :] = 0
+    state.top_key[slot, :] = 0
+    state.nodes[slot, :, :] = 0
+    state.points[slot, :, :, :] = 0
+    state.keys[slot, :, :] = 0
+
+
+@kernel
+def write_leaf(state: ForestState, slot: int, tree: int, leaf: int, key: int, scratch: Scratch) -> None:
+    """Write the query and its key into a leaf. Modified in place."""
+    for column in range(state.points.shape[3]):
+        state.points[slot, tree, leaf, column] = scratch.query[0, column]
+    state.keys[slot, tree, leaf] = key & 0xFF
+
+
+@kernel
+def fill(state: ForestState, slot: int, tree: int, top: int, time_decay: float, scratch: Scratch) -> None:
+    """Add the query to a tree that is not full. Modified in place."""
+    n = state.seen[slot]
+    key = filling_key(state, slot, time_decay)
+    position = insert(state, slot, tree, n, top, scratch) if n > 0 else 0
+    leaf = move_points(state.points, slot, tree, position, n)
+    move_keys(state.keys, slot, tree, position, n)
+    write_leaf(state, slot, tree, leaf, key, scratch)
+    state.top_key[slot, tree] = key if n == 0 else max(key, state.top_key[slot, tree])
+    if n + 1 == state.keys.shape[2]:
+        schedule(state, slot, tree, time_decay)
+
+
+@kernel
+def replace(state: ForestState, slot: int, tree: int, top: int, time_decay: float, scratch: Scratch) -> None:
+    """Put the query into a full tree for the point with the largest key. Modified in place."""
+    n = state.keys.shape[2]
+    key = accepted_key(state, slot, tree, time_decay)
+    rank = victim(state, slot, tree)
+    position = insert(state, slot, tree, n, top, scratch)
+    delete(state, slot, tree, n + 1, rank + (rank >= position))
+    leaf = move_points(state.points, slot, tree, position, rank)
+    move_keys(state.keys, slot, tree, position, rank)
+    write_leaf(state, slot, tree, leaf, key, scratch)
+    lower_top(state, slot, tree)
+    schedule(state, slot, tree, time_decay)
+
+
+@kernel
+def take(state: ForestState, slot: int, tree: int, top: int, time_decay: float, scratch: Scratch) -> None:
+    """Put the query into a tree that is due. Modified in place."""
+    if state.seen[slot] < state.keys.shape[2]:
+        fill(state, slot, tree, top, time_decay, scratch)
+    else:
+        replace(state, slot, tree, top, time_decay, scratch)
+
+
+@kernel
+def score_query(state: ForestState, slot: int, scratch: Scratch) -> float:
+    """Score the query in `scratch`; the model does not change."""
+    n = n_leaves(state, slot)
+    if n == 0:
+        return 0.0
+    descend(state, slot, scratch)
+    total = 0.0
+    for tree in range(state.keys.shape[1]):
+        value, _ = score_tree(state, slot, tree, n, scratch)
+        total += value
+    return total * np.log2(n + 1.0) / state.keys.shape[1]
+
+
+@kernel
+def learn_query(state: ForestState, slot: int, scratch: Scratch, time_decay: float) -> float:
+    """Score the query in `scratch`; each tree that is due takes it after its score. Modified in place."""
+    n = n_leaves(state, slot)
+    if n > 0:
+        descend(state, slot, scratch)
+    total = 0.0
+    for tree in range(state.keys.shape[1]):
+        top = 0
+        if n > 0:
+            value, top = score_tree(state, slot, tree, n, scratch)
+            total += value
+        if is_due(state, slot, tree):
+            take(state, slot, tree, top, time_decay, scratch)
+    state.seen[slot] += 1
+    return total * np.log2(n + 1.0) / state.keys.shape[1]
+
+
+@kernel
+def take_query(state: ForestState, slot: int, scratch: Scratch, time_decay: float) -> None:
+    """Let each tree that is due take the query in `scratch`, without a score. Modified in place."""
+    n = n_leaves(state, slot)
+    n_due = start_due(state, slot, scratch)
+    if n > 0:
+        descend_alive(state, slot, n_due, scratch)
+    for tree in range(state.keys.shape[1]):
+        if is_due(state, slot, tree):
+            top = 0
+            if n > 0:
+                _, top = score_tree(state, slot, tree, n, scratch)
+            take(state, slot, tree, top, time_decay, scratch)
+    state.seen[slot] += 1
+
+
+@kernel
+def score(state: ForestState, slot: int, point: NDArray[np.float32]) -> float:
+    """Anomaly score of a point, float32, shape (n_columns,), finite; the model does not change.
+
+    Returns
+    -------
+    score
+        Float64 from 0 up to log2(sample_size + 1); 0 as long as the model has seen nothing.
+    """
+    scratch = make_scratch(state)
+    encode_point(point, scratch.query[0])
+    return score_query(state, slot, scratch)
+
+
+@kernel
+def score_and_update(state: ForestState, slot: int, point: NDArray[np.float32], time_decay: float) -> float:
+    """Score a point against what the model has seen, then show it to the model. Modified in place.
+
+    Parameters
+    ----------
+    point
+        Float32, shape (n_columns,), finite, in units of about a standard deviation.
+    time_decay
+        Rate per point at which old points lose weight; the same in every call for one model.
+    """
+    scratch = make_scratch(state)
+    encode_point(point, scratch.query[0])
+    return learn_query(state, slot, scratch, time_decay)
+
+
+@kernel
+def update(state: ForestState, slot: int, point: NDArray[np.float32], time_decay: float) -> None:
+    """Show a point to a model: `score`, then `update`, is `score_and_update` bit for bit. Modified in place."""
+    scratch = make_scratch(state)
+    encode_point(point, scratch.query[0])
+    take_query(state, slot, scratch, time_decay)

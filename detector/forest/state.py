@@ -1,0 +1,149 @@
+"""Memory of many forests: one slot a model, arrays allocated once, no pointers.
+
+A tree of n leaves is n - 1 records in preorder, its points lie in leaf order (left to right), and nothing
+else is stored: no child indices, no boxes, no masses of leaves. A subtree is three numbers, first node, first
+leaf and number of leaves, and both children follow from the parent's record (see `node.py`). So a subtree's
+points are one contiguous range, whose box is a sequential minimum and maximum.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_COLUMNS = 254
+MAX_TREES = 1_024
+MIN_SAMPLE_SIZE = 2
+MAX_SAMPLE_SIZE = 1_024
+
+NARROW_SAMPLE_SIZE = 256
+"""Up to this many samples a node fits 32 bits; beyond, it takes 64."""
+
+PADDING = 64
+"""Points behind the last one that vector loads may touch but never use, in elements."""
+
+
+class ForestShape(NamedTuple):
+    """Size of every forest of one state.
+
+    Attributes
+    ----------
+    n_columns
+        Dimensions of a point, 1 to 254.
+    n_trees
+        Trees of a forest, 1 to 1,024.
+    sample_size
+        Points kept by a tree, 2 to 1,024.
+    """
+
+    n_columns: int
+    n_trees: int
+    sample_size: int
+
+
+class ForestState(NamedTuple):
+    """Arrays of `n_models` forests; the leading axis is the model's slot. Kernels modify them in place.
+
+    Attributes
+    ----------
+    seen
+        Points offered to the model so far, int64, shape (n_models,).
+    random
+        State of the model's random generator, uint64, shape (n_models,).
+    next_accept
+        Index of the next point a tree takes, int64, shape (n_models, n_trees).
+    top_key
+        Largest sampling key of a tree, in codes (see `sample.py`), int64, shape (n_models, n_trees).
+    nodes
+        Records in preorder (see `node.py`), uint32 or uint64, shape (n_models, n_trees, sample_size).
+    points
+        Codes of points in leaf order (see `quantise.py`), uint16, shape (n_models, n_trees, sample_size,
+        n_columns).
+    keys
+        Sampling keys in leaf order, modulo 256, uint8, shape (n_models, n_trees, sample_size).
+    """
+
+    seen: NDArray[np.int64]
+    random: NDArray[np.uint64]
+    next_accept: NDArray[np.int64]
+    top_key: NDArray[np.int64]
+    nodes: NDArray[np.unsignedinteger[Any]]
+    points: NDArray[np.uint16]
+    keys: NDArray[np.uint8]
+
+
+def check_shape(shape: ForestShape) -> None:
+    """Refuse a shape no forest can have.
+
+    Raises
+    ------
+    ValueError
+        With the field, its limits and what was given.
+    """
+    limits = (
+        ("n_columns", shape.n_columns, 1, MAX_COLUMNS),
+        ("n_trees", shape.n_trees, 1, MAX_TREES),
+        ("sample_size", shape.sample_size, MIN_SAMPLE_SIZE, MAX_SAMPLE_SIZE),
+    )
+    for name, value, low, high in limits:
+        if not low <= value <= high:
+            msg = f"`{name}` must be in {low}..{high}, got {value}"
+            raise ValueError(msg)
+
+
+def _node_type(shape: ForestShape) -> type[np.unsignedinteger[Any]]:
+    """One word for a record: cut, column and the mass of the left child must fit."""
+    return np.uint32 if shape.sample_size <= NARROW_SAMPLE_SIZE else np.uint64
+
+
+def allocate(shape: ForestShape, n_models: int) -> ForestState:
+    """Arrays for `n_models` forests, all zero: a slot is usable after `reset`.
+
+    Raises
+    ------
+    ValueError
+        If the shape is outside its limits.
+    """
+    check_shape(shape)
+    n_columns, n_trees, sample_size = shape
+    leaves = (n_models, n_trees, sample_size)
+    n_codes = n_models * n_trees * sample_size * n_columns
+    codes = np.zeros(n_codes + PADDING, dtype=np.uint16)[:n_codes]
+    return ForestState(
+        seen=np.zeros(n_models, dtype=np.int64),
+        random=np.zeros(n_models, dtype=np.uint64),
+        next_accept=np.zeros((n_models, n_trees), dtype=np.int64),
+        top_key=np.zeros((n_models, n_trees), dtype=np.int64),
+        nodes=np.zeros(leaves, dtype=_node_type(shape)),
+        points=codes.reshape((*leaves, n_columns)),
+        keys=np.zeros(leaves, dtype=np.uint8),
+    )
+
+
+def shape_of(state: ForestState) -> ForestShape:
+    """Return the shape a state was allocated with."""
+    _, n_trees, sample_size, n_columns = state.points.shape
+    return ForestShape(n_columns, n_trees, sample_size)
+
+
+def grow(state: ForestState, n_models: int) -> ForestState:
+    """Copy a state into one of `n_models` slots; those behind its own are zero.
+
+    Raises
+    ------
+    ValueError
+        If `n_models` is smaller than the number of slots there are.
+    """
+    n_present = state.seen.shape[0]
+    if n_models < n_present:
+        msg = f"`n_models` must be at least the {n_present} slots there are, got {n_models}"
+        raise ValueError(msg)
+    larger = allocate(shape_of(state), n_models)
+    for old, new in zip(state, larger, strict=True):
+        new[:n_present] = old
+    return larger
+
+
+def model_bytes(shape: ForestShape) -> int:
+    """Bytes one model takes in memory."""
+    return sum(array.nbytes for array in allocate(shape, 1))
