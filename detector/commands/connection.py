@@ -1,0 +1,80 @@
+"""Builds the stores of a cluster from its settings: the one place where the app and its storage are joined."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import click
+from opensearchpy import OpenSearch
+
+from detector.stores import Stores
+from storage.checkpoints import CheckpointStore
+from storage.client import check_version, connect
+from storage.cluster import Cluster, ClusterSettingsError
+from storage.detectors import DetectorStore
+from storage.errors import StorageError
+from storage.indices import ensure_indices
+from storage.journal import Journal
+from storage.results import ResultStore
+from storage.retry import Retry
+from storage.search import Search
+from storage.settings import load_cluster
+from storage.state import StateStore
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+RUNTIME_ERROR, USAGE_ERROR, PROBLEMS_FOUND = 1, 2, 3
+"""Exit codes: something failed; the command line or a file is wrong; a check found problems."""
+
+
+class Failure(click.ClickException):
+    """Ends a command with a message and an exit code, without a traceback."""
+
+    def __init__(self, message: str, exit_code: int = RUNTIME_ERROR) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def cluster_of(settings: Path | None) -> Cluster:
+    """Return the access settings; a wrong one ends the command."""
+    try:
+        return load_cluster(settings)
+    except ClusterSettingsError as error:
+        raise Failure(str(error), USAGE_ERROR) from error
+
+
+def build_stores(client: OpenSearch, prefix: str, stopping: threading.Event) -> Stores:
+    """Return the stores of a cluster; nothing is asked of it yet."""
+    retry = Retry(stop=stopping)
+
+    def prepare() -> None:
+        check_version(client)
+        ensure_indices(client, prefix, retry)
+
+    return Stores(
+        search=Search(client, retry=retry),
+        journal=Journal(client, prefix, retry),
+        results=ResultStore(client, prefix, retry),
+        checkpoints=CheckpointStore(client, prefix, retry),
+        state=StateStore(client, prefix, retry),
+        detectors=DetectorStore(client, prefix, retry),
+        prepare=prepare,
+    )
+
+
+def open_stores(cluster: Cluster, stopping: threading.Event) -> Stores:
+    """Return the stores of the cluster with these settings."""
+    try:
+        return build_stores(connect(cluster), cluster.index_prefix, stopping)
+    except ClusterSettingsError as error:
+        raise Failure(str(error), USAGE_ERROR) from error
+
+
+def ask(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call something that needs the cluster; its failure ends the command with the cluster's reason."""
+    try:
+        return call(*args, **kwargs)
+    except StorageError as error:
+        raise Failure(str(error)) from error

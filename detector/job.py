@@ -1,0 +1,147 @@
+"""A detector that runs: its registration, its partitions in memory, and which windows come next.
+
+Joins configuration and models; does no I/O, so that `poll` and `resume` read as what they do.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.config import DetectorConfig
+from detector.documents import Document, DocumentMaker
+from detector.journal_entry import JournalEntry
+from detector.fleet import ModelSettings
+from detector.partition import Partition, select
+from detector.roster import Entity, partition_of
+from features.block import FeatureBlock
+from features.query import windows_per_request
+from features.windows import closed_windows
+from storage.records import Marker, Registration
+
+N_PARTITIONS = 64
+"""Partitions of a detector with category fields. Fixed: ids of journal, markers and checkpoints hold the number."""
+
+WINDOWS_PER_BLOCK = 1_000
+"""Most windows a block, so that progress is committed at a steady pace while catching up."""
+
+
+class Job:
+    """One generation of one detector, as this process knows it."""
+
+    def __init__(self, config: DetectorConfig, registration: Registration) -> None:
+        self.config = config
+        self.registration = registration
+        self.detector_id = registration.detector_id
+        self.partitions: list[Partition] = []
+        self.markers: dict[str, Marker] = {}
+        self.journaled: deque[tuple[Partition, int, JournalEntry]] = deque()
+        """Entries that stand in the journal and are not scored yet, with partition and sequence."""
+        self.unwritten: list[Document] = []
+        """Documents that were scored and do not stand yet; they are written before anything else happens."""
+        self.is_lost = False
+        """Whether another writer has moved on a partition, so that what is in memory is not the truth any more."""
+        self.pruned_at_ms = 0
+        self._partition_of: dict[Entity, int] = {}
+        self.maker = DocumentMaker(
+            detector_id=self.detector_id,
+            generation=registration.generation,
+            interval=config.interval,
+            category_fields=config.source.category_fields,
+            feature_names=tuple(feature.feature_name for feature in config.source.features),
+            feature_ids=tuple(
+                feature.feature_id or feature.feature_name for feature in config.source.features
+            ),
+        )
+
+    @property
+    def logs(self) -> list[str]:
+        """Names of the journal logs of all partitions."""
+        n_partitions = N_PARTITIONS if self.config.source.category_fields else 1
+        return log_names(self.registration, n_partitions)
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether every partition is in memory, as the cluster has it."""
+        return bool(self.partitions) and not self.is_lost
+
+    @property
+    def n_entities(self) -> int:
+        """Number of known entities; a single stream is one."""
+        return sum(len(partition.roster) for partition in self.partitions)
+
+    @property
+    def frontier_ms(self) -> int:
+        """Exclusive end of the last window that all partitions have journaled."""
+        return min(partition.frontier_ms for partition in self.partitions)
+
+    def empty_partition(self, log: str) -> Partition:
+        """Return a partition as it is before the first entry of its log."""
+        return Partition(self.detector_id, log, model_settings(self.config), self.registration.start_ms)
+
+    def forget(self) -> None:
+        """Drop everything in memory; it comes back from the cluster by `resume`."""
+        self.partitions = []
+        self.markers = {}
+        self.journaled.clear()
+        self.unwritten = []
+        self.is_lost = False
+
+    def next_windows(self, now_ms: int) -> NDArray[np.int64]:
+        """Return the ends of the closed windows of the next block, none when all are done.
+
+        int64, shape (n_windows,); as many whole windows as fit one request for the entities known by now. A
+        detector of which no entity is known yet begins with a single window.
+        """
+        interval, delay = self.config.interval, self.config.window_delay_ms
+        is_single = not self.config.source.category_fields
+        n_entities = 1 if is_single else self.n_entities
+        most = windows_per_request(n_entities, WINDOWS_PER_BLOCK) if n_entities else 1
+        horizon = self.frontier_ms + (most + 1) * interval.milliseconds
+        return closed_windows(self.frontier_ms, min(now_ms, horizon + delay), interval, delay)[:most]
+
+    def split(self, block: FeatureBlock) -> Iterator[tuple[Partition, FeatureBlock]]:
+        """Yield every partition with its part of a block; the part of some may have no entity."""
+        owners = np.array([self._owner(entity) for entity in block.entities], np.int64)
+        for number, partition in enumerate(self.partitions):
+            yield partition, select(block, np.flatnonzero(owners == number))
+
+    def knows(self, entity: Entity) -> bool:
+        """Whether an entity has a model."""
+        return entity in self.partitions[self._owner(entity)].roster
+
+    def _owner(self, entity: Entity) -> int:
+        owner = self._partition_of.get(entity)
+        if owner is None:
+            owner = self._partition_of[entity] = partition_of(entity, len(self.logs))
+        return owner
+
+    def next_markers(self) -> list[Marker]:
+        """Return the markers of the partitions that are further than their marker says."""
+        moved = []
+        for partition in self.partitions:
+            standing = self.markers.get(partition.log)
+            if partition.sequence > (standing.sequence if standing else 0):
+                version = standing.version if standing else None
+                n_entities = len(partition.roster)
+                moved.append(
+                    Marker(partition.log, partition.sequence, partition.frontier_ms, n_entities, version)
+                )
+        return moved
+
+
+def log_names(registration: Registration, n_partitions: int = N_PARTITIONS) -> list[str]:
+    """Return the names of the journal logs of a generation."""
+    stem = f"{registration.detector_id}~{registration.generation}"
+    return [f"{stem}~{number:02d}" for number in range(n_partitions)]
+
+
+def model_settings(config: DetectorConfig) -> ModelSettings:
+    """Return what the models of a detector are like."""
+    return ModelSettings(
+        n_features=len(config.source.features),
+        interval_ms=config.interval.milliseconds,
+        shingle_size=config.shingle_size,
+        recency_emphasis=config.recency_emphasis,
+    )

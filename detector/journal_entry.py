@@ -1,0 +1,82 @@
+"""One journal entry of a partition and its bytes: what was read from the cluster, fixed before it is scored.
+
+Everything that changes a model stands in entries, so models and results are functions of the journal. Knows
+neither where entries are kept nor what becomes of them.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.packing import PackingError, pack, unpack
+from detector.roster import Entity
+
+ENTRY_VERSION = 1
+NUMERIC_VERSION = 1
+"""Version of kernels and state formats. An entry names the one it is to be scored with."""
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    """Consecutive windows of some entities of one partition.
+
+    Attributes
+    ----------
+    kind
+        `windows` moves the frontier of the partition on, also when it holds no row; `history` holds older windows
+        of entities that have no model yet and leaves the frontier alone.
+    end_times_ms
+        int64, shape (n_windows,): exclusive window ends, epoch milliseconds, ascending.
+    new_entities
+        Entities that this entry adds to the roster, in the order of their rows.
+    rows
+        int32, shape (n_entities,): rows of the roster that have data in this entry.
+    values
+        float64, shape (n_windows, n_entities, n_features); NaN = missing.
+    doc_counts
+        int64, shape (n_windows, n_entities): documents behind the values; 0 = the entity is absent.
+    settings_revision
+        Revision of the detector's settings with which the entry is to be scored.
+    numeric_version
+        Version of the kernels with which it is to be scored.
+    """
+
+    kind: Literal["windows", "history"]
+    end_times_ms: NDArray[np.int64]
+    new_entities: tuple[Entity, ...]
+    rows: NDArray[np.int32]
+    values: NDArray[np.float64]
+    doc_counts: NDArray[np.int64]
+    settings_revision: int = 1
+    numeric_version: int = NUMERIC_VERSION
+
+    def encode(self) -> bytes:
+        """Return the entry as bytes; equal entries give equal bytes."""
+        fields = {
+            "kind": self.kind,
+            "new_entities": [list(entity) for entity in self.new_entities],
+            "settings_revision": self.settings_revision,
+            "numeric_version": self.numeric_version,
+        }
+        arrays = {
+            "end_times_ms": self.end_times_ms,
+            "rows": self.rows,
+            "values": self.values,
+            "doc_counts": self.doc_counts,
+        }
+        return pack("journal entry", ENTRY_VERSION, fields, arrays)
+
+
+def decode_entry(block: bytes) -> JournalEntry:
+    """Return the entry that `JournalEntry.encode` wrote; `PackingError` when damaged or of another release."""
+    fields, arrays = unpack(block, "journal entry", ENTRY_VERSION)
+    if fields["numeric_version"] != NUMERIC_VERSION:
+        msg = (
+            f"the journal entry is to be scored with kernels of version {fields['numeric_version']}, "
+            f"this release has version {NUMERIC_VERSION}: run the release that wrote it"
+        )
+        raise PackingError(msg)
+    entities = tuple(tuple(entity) for entity in fields.pop("new_entities"))
+    return JournalEntry(new_entities=entities, **fields, **arrays)

@@ -1,0 +1,196 @@
+"""One partition of a detector in memory: its roster, its models, and how far the journal has carried them.
+
+A partition makes the next journal entry from what was read, applies entries to the models in order, and gives and
+takes checkpoints. It does no I/O; the stores see only the bytes and numbers that it hands out.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.fleet import Fleet, ModelSettings, ScoredBlock
+from detector.journal_entry import JournalEntry
+from detector.packing import pack, unpack
+from detector.roster import Entity, Roster, partition_of, seed_of
+from features.block import FeatureBlock
+from storage.records import Checkpoint, Marker
+
+CHECKPOINT_VERSION = 1
+GROUP_SIZE = 32
+"""Models a checkpoint document: about a megabyte compressed, far below what a cluster accepts."""
+
+
+MOST_STAGGER = 64
+"""Windows by which first checkpoints are spread, so that partitions that started together do not save together."""
+
+
+class ScoredEntry(NamedTuple):
+    """A journal entry and what the models said: `scored` has the rows and windows of `entry`."""
+
+    sequence: int
+    entry: JournalEntry
+    scored: ScoredBlock
+
+
+class Partition:
+    """Models of the entities that hash to one partition.
+
+    Parameters
+    ----------
+    detector_id, log, settings
+        Whose partition it is, the name of its journal log, and what its models are like.
+    frontier_ms
+        Exclusive end of the last window before the first that it may take, epoch milliseconds.
+    """
+
+    def __init__(self, detector_id: str, log: str, settings: ModelSettings, frontier_ms: int) -> None:
+        self.detector_id = detector_id
+        self.log = log
+        self.roster = Roster()
+        self.frontier_ms = frontier_ms
+        self.sequence = 0
+        self.saved_sequences: dict[int, int] = {}
+        self._windows_since_saved: dict[int, int] = {}
+        self._stagger = partition_of((log,), MOST_STAGGER)
+        self._fleet = Fleet(settings)
+
+    @property
+    def n_groups(self) -> int:
+        """Number of checkpoint documents that hold the partition's models."""
+        return n_groups(len(self.roster))
+
+    def history_entry(self, part: FeatureBlock, revision: int) -> JournalEntry | None:
+        """Return the entry with the older windows of entities that are new, or None when there are none."""
+        entry = self._entry("history", part, revision)
+        return entry if entry.rows.size else None
+
+    def windows_entry(self, part: FeatureBlock, revision: int) -> JournalEntry | None:
+        """Return the entry that takes the partition over the windows after its frontier, or None."""
+        fresh = part.end_times_ms > self.frontier_ms
+        if not fresh.any():
+            return None
+        part = FeatureBlock(
+            part.entities, part.end_times_ms[fresh], part.values[fresh], part.doc_counts[fresh]
+        )
+        return self._entry("windows", part, revision)
+
+    def _entry(self, kind: str, part: FeatureBlock, revision: int) -> JournalEntry:
+        present = np.flatnonzero(part.doc_counts.any(axis=0))
+        entities = [part.entities[index] for index in present]
+        new = tuple(entity for entity in entities if entity not in self.roster)
+        rows = {entity: len(self.roster) + offset for offset, entity in enumerate(new)}
+        return JournalEntry(
+            kind="history" if kind == "history" else "windows",
+            end_times_ms=part.end_times_ms,
+            new_entities=new,
+            rows=np.array(
+                [rows[entity] if entity in rows else self.roster.row(entity) for entity in entities], np.int32
+            ),
+            values=np.ascontiguousarray(part.values[:, present]),
+            doc_counts=np.ascontiguousarray(part.doc_counts[:, present]),
+            settings_revision=revision,
+        )
+
+    def apply(self, sequence: int, entry: JournalEntry) -> ScoredEntry:
+        """Let the models see the next entry; models whose checkpoint is past it are left alone.
+
+        What `scored` says of such a model is undefined: its documents were written before its checkpoint.
+        """
+        self._enrol(entry.new_entities)
+        learning = np.array([self._group_sequence(row) < sequence for row in entry.rows], bool)
+        scored = self._fleet.observe(
+            entry.rows.astype(np.int64),
+            entry.end_times_ms,
+            entry.values,
+            (entry.doc_counts > 0) & learning,
+        )
+        self.sequence = sequence
+        if entry.kind == "windows":
+            self.frontier_ms = int(entry.end_times_ms[-1])
+        for group in range(self.n_groups):
+            windows = self._windows_since_saved.get(group, self._stagger + group)
+            self._windows_since_saved[group] = windows + len(entry.end_times_ms)
+        return ScoredEntry(sequence, entry, scored)
+
+    def _enrol(self, entities: tuple[Entity, ...]) -> None:
+        """Add entities, except those that checkpoints have brought already."""
+        new = tuple(entity for entity in entities if entity not in self.roster)
+        self._fleet.add(np.array([seed_of(self.detector_id, entity) for entity in new], np.uint64))
+        self.roster.add(new)
+
+    def _group_sequence(self, row: int) -> int:
+        return self.saved_sequences.get(int(row) // GROUP_SIZE, 0)
+
+    def due_groups(self, every_windows: int) -> Iterator[int]:
+        """Yield the groups that have seen `every_windows` windows since their last checkpoint."""
+        for group, windows in self._windows_since_saved.items():
+            if windows >= every_windows:
+                yield group
+
+    def checkpoint(self, group: int) -> Checkpoint:
+        """Return the models of a group as they are now."""
+        first, last = self._rows_of(group)
+        fields = {"first": first, "entities": [list(entity) for entity in self.roster.entities[first:last]]}
+        payload = pack("checkpoint", CHECKPOINT_VERSION, fields, self._fleet.save(first, last))
+        return Checkpoint(self.log, group, self.sequence, payload)
+
+    def mark_saved(self, group: int, sequence: int) -> None:
+        """Note that the checkpoint of a group after `sequence` stands in the cluster."""
+        self.saved_sequences[group] = sequence
+        self._windows_since_saved[group] = 0
+
+    @property
+    def safe_sequence(self) -> int:
+        """Last journal entry that every checkpoint has behind it: up to it the journal is not needed any more."""
+        saved = (self.saved_sequences.get(group, 0) for group in range(self.n_groups))
+        return min(saved, default=self.sequence)
+
+    def restore(self, checkpoint: Checkpoint) -> bool:
+        """Take over the models of a checkpoint; call in ascending order of groups.
+
+        Returns False, and takes nothing, when the group before it was smaller in its own, older checkpoint: the
+        rows between stand in the journal only, and so the replay of the journal brings these models as well.
+
+        Raises
+        ------
+        PackingError
+            When the bytes are damaged or were written by another release.
+        """
+        fields, arrays = unpack(checkpoint.payload, "checkpoint", CHECKPOINT_VERSION)
+        if fields["first"] != len(self.roster):
+            return False
+        self._enrol(tuple(tuple(entity) for entity in fields["entities"]))
+        self._fleet.load(fields["first"], arrays)
+        self.mark_saved(checkpoint.group, checkpoint.sequence)
+        return True
+
+    def rewind(self, marker: Marker) -> int:
+        """Go back to the last entry that the checkpoints of all groups have behind them; return its sequence.
+
+        The groups are those of the roster at the commit marker. Call after `restore`, before the journal is
+        applied from there.
+        """
+        saved = (self.saved_sequences.get(group, 0) for group in range(n_groups(marker.n_entities)))
+        self.sequence = min(saved, default=marker.sequence)
+        self.frontier_ms = marker.frontier_ms
+        return self.sequence
+
+    def _rows_of(self, group: int) -> tuple[int, int]:
+        return group * GROUP_SIZE, min((group + 1) * GROUP_SIZE, len(self.roster))
+
+
+def n_groups(n_entities: int) -> int:
+    """Return how many checkpoint documents hold the models of a partition of `n_entities`."""
+    return -(-n_entities // GROUP_SIZE)
+
+
+def select(block: FeatureBlock, indexes: NDArray[np.int64]) -> FeatureBlock:
+    """Return the part of a block that belongs to some of its entities."""
+    return FeatureBlock(
+        tuple(block.entities[index] for index in indexes),
+        block.end_times_ms,
+        block.values[:, indexes],
+        block.doc_counts[:, indexes],
+    )

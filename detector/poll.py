@@ -1,0 +1,139 @@
+"""One poll of one detector: the file that explains the product.
+
+Closed windows are read, written to the journal, scored, written as results, and committed, in this order and block by
+block. A process that is killed between any two of these steps goes on from the journal, and the result index ends up
+with the documents of a run that was never interrupted.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from detector.documents import Document, error_document
+from detector.job import Job
+from detector.journal_entry import JournalEntry
+from detector.partition import Partition
+from detector.read import read_history, read_windows
+from detector.resume import resume
+from detector.save import prune_journal, save_checkpoints
+from detector.stores import Stores
+from features.block import FeatureBlock
+from storage.records import Entry
+
+log = structlog.get_logger(__name__)
+
+EntryMaker = Callable[[Partition, FeatureBlock], JournalEntry | None]
+
+
+@dataclass
+class PollReport:
+    """What a poll has done; counts are of this poll alone."""
+
+    windows: int = 0
+    results: int = 0
+    anomalies: int = 0
+    refused: int = 0
+    entities: int = 0
+    frontier_ms: int = 0
+    is_complete: bool = True
+
+
+def poll(
+    job: Job,
+    stores: Stores,
+    now_ms: int,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_progress: Callable[[PollReport], None] = lambda _: None,
+) -> PollReport:
+    """Bring a detector up to `now_ms`: score every window that is closed by then and not scored yet.
+
+    Parameters
+    ----------
+    job
+        The detector. It is resumed from the cluster first where it is not in memory.
+    stores
+        Where it reads and writes.
+    now_ms
+        The present, epoch milliseconds.
+    should_stop
+        Asked between blocks; when it says yes the poll ends early, with everything committed.
+    on_progress
+        Called after each block with the report so far.
+
+    Raises
+    ------
+    StorageError
+        When the cluster failed. Nothing is lost: the next poll goes on from what was journaled.
+    """
+    report = PollReport()
+    _settle(job, stores, now_ms, report)
+    while not should_stop():
+        end_times_ms = job.next_windows(now_ms)
+        if not end_times_ms.size:
+            break
+        block = read_windows(job, stores.search, end_times_ms)
+        history = read_history(job, stores.search, block)
+        if history is not None:
+            _journal(job, stores, history, Partition.history_entry, now_ms)
+            _settle(job, stores, now_ms, report)
+        _journal(job, stores, block, Partition.windows_entry, now_ms)
+        _settle(job, stores, now_ms, report)
+        save_checkpoints(job, stores.checkpoints)
+        prune_journal(job, stores.journal, now_ms)
+        report.windows += len(end_times_ms)
+        on_progress(report)
+    report.is_complete = not job.next_windows(now_ms).size
+    report.entities, report.frontier_ms = job.n_entities, job.frontier_ms
+    return report
+
+
+def _journal(job: Job, stores: Stores, block: FeatureBlock, make: EntryMaker, now_ms: int) -> None:
+    """Write a block to the journal, one entry a partition; from here on what was read is fixed."""
+    revision = job.registration.revision
+    made = [(partition, make(partition, part, revision)) for partition, part in job.split(block)]
+    entries = [(partition, partition.sequence + 1, entry) for partition, entry in made if entry is not None]
+    written = [Entry(partition.log, sequence, entry.encode()) for partition, sequence, entry in entries]
+    lost = stores.journal.append(written, now_ms)
+    job.journaled.extend(item for item in entries if item[0].log not in lost)
+    job.is_lost |= bool(lost)
+
+
+def _settle(job: Job, stores: Stores, now_ms: int, report: PollReport) -> None:
+    """Score what is journaled, write the documents and move the markers; go on where an earlier poll failed."""
+    if not job.partitions:
+        resume(job, stores, now_ms)
+    _write(job, stores, report)
+    while job.journaled:
+        job.unwritten.extend(_score(job, now_ms))
+        _write(job, stores, report)
+    moved, lost = stores.state.advance(job.next_markers(), now_ms)
+    job.markers.update({marker.log: marker for marker in moved})
+    if lost or job.is_lost:
+        # Another process has written an entry of one of our partitions: what it wrote is the truth.
+        resume(job, stores, now_ms)
+        _settle(job, stores, now_ms, report)
+
+
+def _score(job: Job, now_ms: int) -> list[Document]:
+    """Let the models see the oldest journaled entry; they are dropped when that fails half-way."""
+    partition, sequence, entry = job.journaled.popleft()
+    try:
+        return list(job.maker.documents(partition.roster, partition.apply(sequence, entry), now_ms))
+    except BaseException:
+        job.forget()
+        raise
+
+
+def _write(job: Job, stores: Stores, report: PollReport) -> None:
+    """Write the scored documents; one that the cluster refuses for good is replaced by one that says so."""
+    refusals = stores.results.save(job.unwritten)
+    replaced = [error_document(job.unwritten[refusal.position], refusal.reason) for refusal in refusals]
+    stores.results.save(replaced)
+    for refusal in refusals:
+        log.error("document_refused", detector=job.detector_id, reason=refusal.reason)
+    report.results += len(job.unwritten)
+    report.anomalies += sum(document.is_anomaly for document in job.unwritten)
+    report.refused += len(refusals)
+    job.unwritten = []

@@ -1,0 +1,94 @@
+"""Reading: the windows of a block, and the history of entities that have no model yet.
+
+The only place where a query is run; what comes back is columns.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.job import Job
+from detector.roster import Entity
+from detector.stores import Search
+from features.block import FeatureBlock, parse_pages
+from features.query import build_query, entities_per_query, windows_per_request
+from features.windows import closed_windows
+
+
+def read_windows(
+    job: Job, search: Search, end_times_ms: NDArray[np.int64], entities: Sequence[Entity] | None = None
+) -> FeatureBlock:
+    """Return the features of consecutive windows, of all entities or of some.
+
+    Parameters
+    ----------
+    end_times_ms
+        int64, shape (n_windows,), ascending.
+    entities
+        Only these; None for all.
+    """
+    source = job.config.source
+    n_entities = len(entities) if entities is not None else job.n_entities
+    step = windows_per_request(n_entities, len(end_times_ms))
+
+    def pages() -> Iterator[Mapping[str, Any]]:
+        for first in range(0, len(end_times_ms), step):
+            ends = end_times_ms[first : first + step]
+            start_ms = source.interval.previous(int(ends[0]))
+            body_of = partial(_body, job, start_ms, int(ends[-1]), entities)
+            yield from search.named(job.detector_id).pages(source.indices, body_of)
+
+    return parse_pages(source, end_times_ms, pages())
+
+
+def _body(
+    job: Job, start_ms: int, end_ms: int, entities: Sequence[Entity] | None, after: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    return build_query(job.config.source, start_ms, end_ms, after=after, entities=entities)
+
+
+def read_history(job: Job, search: Search, block: FeatureBlock) -> FeatureBlock | None:
+    """Return the windows before the first one of every entity in `block` that has no model yet, or None.
+
+    An entity's history ends where its first window in the block starts, so it does not depend on how windows are
+    cut into blocks. Windows outside an entity's history are absent in its column.
+    """
+    first_windows = {
+        entity: int(np.argmax(block.doc_counts[:, index] > 0))
+        for index, entity in enumerate(block.entities)
+        if block.doc_counts[:, index].any() and not job.knows(entity)
+    }
+    if not first_windows:
+        return None
+    ends = _history_windows(job, block.end_times_ms, max(first_windows.values()))
+    named = len(first_windows) <= entities_per_query(job.config.source)
+    history = read_windows(job, search, ends, list(first_windows) if named else None)
+    return _only_before(history, first_windows, job.config.history_windows)
+
+
+def _history_windows(job: Job, end_times_ms: NDArray[np.int64], last_first_window: int) -> NDArray[np.int64]:
+    """Return the history windows of the block's first window, then those of the block before `last_first_window`."""
+    interval = job.config.interval
+    before, end = [], interval.previous(int(end_times_ms[0]))
+    for _ in range(job.config.history_windows):
+        before.append(end)
+        end = interval.previous(end)
+    return np.array(before[::-1] + end_times_ms[:last_first_window].tolist(), np.int64)
+
+
+def _only_before(history: FeatureBlock, first_windows: Mapping[Entity, int], n_before: int) -> FeatureBlock:
+    """Return the columns of the new entities, each with its own `n_before` windows only.
+
+    Row `n_before` + k of `history` is window k of the block in which the entities appeared.
+    """
+    columns = [index for index, entity in enumerate(history.entities) if entity in first_windows]
+    entities = tuple(history.entities[index] for index in columns)
+    first = np.array([first_windows[entity] for entity in entities], np.int64)
+    row = np.arange(len(history.end_times_ms))[:, np.newaxis]
+    is_own = (row >= first) & (row < first + n_before)
+    doc_counts = np.where(is_own, history.doc_counts[:, columns], 0)
+    values = np.where(is_own[:, :, np.newaxis], history.values[:, columns], np.nan)
+    return FeatureBlock(entities, history.end_times_ms, values, doc_counts)

@@ -1,0 +1,57 @@
+"""Who is who: entities to partitions, to rows of a partition's roster, to seeds and keys of result documents.
+
+Everything here is a hash of plain strings, the same on every machine. Knows no model and no store.
+"""
+
+from hashlib import blake2b
+
+import orjson
+
+Entity = tuple[str, ...]
+"""Values of the category fields, in the order of the configuration; `()` for a single stream."""
+
+
+def partition_of(entity: Entity, n_partitions: int) -> int:
+    """Return the partition, 0 to `n_partitions` - 1, to which an entity belongs for good."""
+    return int.from_bytes(_digest(list(entity), 8), "little") % n_partitions
+
+
+def seed_of(detector_id: str, entity: Entity) -> int:
+    """Return the 64-bit seed of an entity's model."""
+    return int.from_bytes(_digest([detector_id, list(entity)], 8), "little")
+
+
+def result_key(detector_id: str, run_id: str, generation: int, entity: Entity) -> str:
+    """Return the part of a result id that names its series: 128 bits in hexadecimal.
+
+    The other part is the window end, so that writing a window again overwrites its document.
+    """
+    return _digest([detector_id, run_id, generation, list(entity)], 16).hex()
+
+
+def _digest(value: list[object], size: int) -> bytes:
+    return blake2b(orjson.dumps(value), digest_size=size).digest()
+
+
+class Roster:
+    """The entities of one partition in the order in which the journal named them; a row is a model's slot."""
+
+    def __init__(self) -> None:
+        self.entities: list[Entity] = []
+        self._rows: dict[Entity, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.entities)
+
+    def __contains__(self, entity: Entity) -> bool:
+        return entity in self._rows
+
+    def row(self, entity: Entity) -> int:
+        """Return the row of a known entity."""
+        return self._rows[entity]
+
+    def add(self, entities: tuple[Entity, ...]) -> None:
+        """Append entities that are not in the roster yet."""
+        for entity in entities:
+            self._rows[entity] = len(self.entities)
+            self.entities.append(entity)
