@@ -90,8 +90,8 @@ def _window_of(times_ms: list[int], end_times_ms: NDArray[np.int64], interval: I
     known[known] = starts[row[known]] == times[known]
     if not known.all():
         msg = (
-            f"the cluster answered with a window that starts at {times[~known][0]} ms, which was not asked "
-            f"for; for an interval of a day or a week, compare both machines' time-zone data for {interval.timezone}"
+            f"the cluster answered with a window that starts at {times[~known][0]} ms, not asked for; "
+            f"for days and weeks, compare both machines' time-zone data ({interval.timezone})"
         )
         raise ValueError(msg)
     return row
