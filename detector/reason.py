@@ -26,15 +26,15 @@ def _clause(name: str, value: float, expected: float, lower: float, upper: float
     if math.isnan(value):
         return f"{name} is missing"
     if math.isnan(expected):
-        return f"{name} is {_number(value)}, nothing to compare it with yet"
-    band = f"usually {_number(lower)} to {_number(upper)}"
+        return f"{name} is {number_text(value)}, nothing to compare it with yet"
+    band = f"usually {number_text(lower)} to {number_text(upper)}"
     if lower <= value <= upper:
-        return f"{name} is {_number(value)}, within its usual range but in an unusual pattern ({band})"
+        return f"{name} is {number_text(value)}, within its usual range but in an unusual pattern ({band})"
     direction = "above" if value > expected else "below"
-    return f"{name} is {_number(value)}, {direction} the expected {_number(expected)} ({band})"
+    return f"{name} is {number_text(value)}, {direction} the expected {number_text(expected)} ({band})"
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
     """Return a number as a person would write it: four significant digits, thousands separated."""
     if value == 0 or 1e-3 <= abs(value) < 1e15:
         digits = max(0, 3 - math.floor(math.log10(abs(value)))) if value else 0

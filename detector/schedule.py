@@ -116,6 +116,7 @@ class _Runner:
         self._should_stop = should_stop
         self._job: Job | None = None
         self._failures = 0
+        self._last_report: dict[str, object] = {}
         self._busy = threading.Lock()
 
     def run(self) -> None:
@@ -145,6 +146,7 @@ class _Runner:
             "took_ms": round((time.monotonic() - started) * 1000),
         }
         log.info("poll", detector=self.config.detector_id, **fields)
+        self._last_report = fields
         self._report(fields | {"error": None}, now_ms)
 
     def _failed(self, error: Exception, started: float, now_ms: int) -> None:
@@ -160,7 +162,7 @@ class _Runner:
             took_ms=round((time.monotonic() - started) * 1000),
             exc_info=not is_expected,
         )
-        self._report({"error": str(error), "failures": self._failures}, now_ms)
+        self._report(self._last_report | {"error": str(error), "failures": self._failures}, now_ms)
 
     def _retry_soon(self) -> float:
         """Bring the next poll forward; return the seconds until then."""

@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple
 import orjson
 from opensearchpy import OpenSearch
 
-from storage.translate import answer_error, translate_errors
-from storage.errors import Unavailable
+from storage.translate import translate_errors
+from storage.errors import Unavailable, error_of
 from storage.retry import Retry
 
 REQUEST_BYTES = 5_000_000
@@ -98,7 +98,7 @@ def _outcome(operation: str, result: Mapping[str, Any]) -> Outcome:  # noqa: ARG
     error = result.get("error")
     if error is None:
         return Outcome(status, "", result.get("_seq_no", -1), result.get("_primary_term", -1))
-    failure = answer_error(status, error, index=result["_index"])
+    failure = error_of(status, error, index=result["_index"])
     if status not in {CONFLICT, REFUSED} and not isinstance(failure, Unavailable):
         raise failure
     return Outcome(status, str(failure))

@@ -63,9 +63,16 @@ class DetectorStore:
         self._write(renewed, version, now_ms)
         return renewed
 
-    def find(self, detector_id: str) -> Registration | None:
-        """Return the registration of a detector, or None."""
-        return self._read(detector_id)[0]
+    def find_all(self) -> list[Registration]:
+        """Return all registrations, by name; those written in the last second may be missing."""
+        body = {"size": 10_000, "query": {"match_all": {}}, "sort": ["detector_id"]}
+        hits = self._retry(self._search, body)["hits"]["hits"]
+        return [_registration(hit["_source"]) for hit in hits]
+
+    def _search(self, body: dict[str, Any]) -> dict[str, Any]:
+        with translate_errors(self._index):
+            answer: dict[str, Any] = self._client.search(index=self._index, body=body)
+        return answer
 
     def _next(
         self,
@@ -94,16 +101,8 @@ class DetectorStore:
         document = multi_get(self._client, self._index, [detector_id], self._retry)[0]
         if document is None:
             return None, None
-        source = document["_source"]
-        registration = Registration(
-            source["detector_id"],
-            source["generation"],
-            source["revision"],
-            source["start_time"],
-            source["fingerprint"],
-            source["configuration"],
-        )
-        return registration, {"if_seq_no": document["_seq_no"], "if_primary_term": document["_primary_term"]}
+        version = {"if_seq_no": document["_seq_no"], "if_primary_term": document["_primary_term"]}
+        return _registration(document["_source"]), version
 
     def _write(self, registration: Registration, version: dict[str, int] | None, now_ms: int) -> None:
         body = {
@@ -121,3 +120,14 @@ class DetectorStore:
     def _index_once(self, detector_id: str, body: dict[str, Any], condition: dict[str, Any]) -> None:
         with translate_errors(self._index):
             self._client.index(index=self._index, id=detector_id, body=body, **condition)
+
+
+def _registration(source: Mapping[str, Any]) -> Registration:
+    return Registration(
+        source["detector_id"],
+        source["generation"],
+        source["revision"],
+        source["start_time"],
+        source["fingerprint"],
+        source["configuration"],
+    )

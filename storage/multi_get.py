@@ -5,8 +5,9 @@ from typing import Any
 
 from opensearchpy import OpenSearch
 
-from storage.translate import answer_error, translate_errors
+from storage.translate import translate_errors
 
+from storage.errors import error_of
 from storage.retry import Retry
 
 
@@ -32,5 +33,5 @@ def _get(client: OpenSearch, index: str, ids: Sequence[str]) -> list[dict[str, A
         if "error" in document:
             # The answer for one document has no status: the kind of error decides.
             is_missing = document["error"].get("type") == "index_not_found_exception"
-            raise answer_error(404 if is_missing else 503, document["error"], index=index)
+            raise error_of(404 if is_missing else 503, document["error"], index=index)
     return [document if document["found"] else None for document in answer["docs"]]
