@@ -6,6 +6,7 @@ The only place that knows both trees.
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 
 from opensearchpy import exceptions as library
 
@@ -84,7 +85,11 @@ def _connection_error(error: library.ConnectionError, origin: Origin | None) -> 
             return _tls_error(cause, at)
     inner = chain[-1]
     text = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner)
-    return Unavailable(f"{at}: no connection: {text}: is the cluster running, and the address right?")
+    advice = "is the cluster running, and the address right?"
+    is_cut = any(isinstance(cause, ConnectionResetError | HTTPException) for cause in chain)
+    if is_cut and at.startswith("http:"):
+        advice += " write https:// if the cluster speaks TLS"
+    return Unavailable(f"{at}: no connection: {text}: {advice}")
 
 
 def _tls_error(error: ssl.SSLError, at: str) -> StorageError:
@@ -103,7 +108,11 @@ def _tls_error(error: ssl.SSLError, at: str) -> StorageError:
             "it may ask for a client certificate (OPENSEARCH_CLIENT_CERT), or not trust the one it was shown"
         )
         return Untrusted(text)
-    return Unavailable(f"{at}: the TLS connection broke: {reason}")
+    text = (
+        f"{at}: the TLS connection broke: {reason}: if it always does, the cluster may want "
+        "a client certificate (OPENSEARCH_CLIENT_CERT)"
+    )
+    return Unavailable(text)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
