@@ -76,9 +76,10 @@ class Interval:
     timezone: str = "UTC"
 
     def __post_init__(self) -> None:
-        problem = _count_problem(self.count, self.unit)
+        problem = interval_problem(self.count, self.unit)
         if problem is not None:
-            raise ValueError(problem)
+            msg = f"an interval {problem}"
+            raise ValueError(msg)
 
     @property
     def milliseconds(self) -> int:
@@ -126,17 +127,17 @@ class Interval:
         return int(start.timestamp()) * 1000
 
 
-def _count_problem(count: int, unit: Unit) -> str | None:
-    """Say why an interval cannot be, or None."""
+def interval_problem(count: int, unit: Unit) -> str | None:
+    """Say why there can be no such interval, as the end of a sentence that begins with its name; or None."""
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        return f"the interval must be a whole number of at least 1, got {count!r}"
+        return f"must be a whole number of at least 1, got {count!r} {unit}"
     if unit.is_calendar and count != 1:
         return (
-            f"an interval in {unit} must be exactly 1 (one calendar {unit.value.lower().removesuffix('s')}), "
-            f"got {count}; give a longer one in Hours"
+            f"in {unit} must be exactly 1, as it follows the calendar, got {count} {unit}; "
+            "give a longer one in Hours"
         )
     if count * unit.milliseconds > LONGEST_MS:
-        return f"the interval must be at most 366 days, got {count} {unit}"
+        return f"must be at most 366 days, got {count} {unit}"
     return None
 
 

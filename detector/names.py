@@ -1,0 +1,57 @@
+"""Names: the texts of a detector's configuration that must have a certain form."""
+
+import re
+from typing import Annotated
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator
+
+from detector.near_miss import near_miss
+from detector.problem import quoted
+
+LONGEST_NAME = 64
+
+
+def _plain_name(name: str) -> str:
+    """Refuse a name that cannot be part of an id."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", name) or len(name) > LONGEST_NAME:
+        msg = f"must be 1 to {LONGEST_NAME} letters (a-z, A-Z), digits, `.`, `_` or `-`, got {quoted(name)}"
+        raise ValueError(msg)
+    return name
+
+
+def _not_blank(text: str) -> str:
+    """Refuse a text of spaces only, and one with spaces around it."""
+    if not text or text != text.strip():
+        msg = f"must not be blank and must have no spaces around it, got {quoted(text)}"
+        raise ValueError(msg)
+    return text
+
+
+def _one_index(name: str) -> str:
+    """Refuse several names in one."""
+    if "," in name or any(character.isspace() for character in name) or not name:
+        msg = f"must be one index name, alias or pattern, got {quoted(name)}; give each its own list element"
+        raise ValueError(msg)
+    return name
+
+
+def _zone_name(name: str) -> str:
+    """Refuse a time zone that does not exist."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        hint = near_miss(name, available_timezones()) or 'use a name such as "Europe/Berlin"'
+        msg = f"must be the name of a time zone, got {quoted(name)}; {hint}"
+        raise ValueError(msg) from error
+    return name
+
+
+DetectorName = Annotated[str, AfterValidator(_plain_name)]
+"""Name of a detector, part of every document id."""
+FieldName = Annotated[str, AfterValidator(_not_blank)]
+"""Name of a field in the documents that are read."""
+IndexName = Annotated[str, AfterValidator(_one_index)]
+"""An index, an alias or a pattern."""
+ZoneName = Annotated[str, AfterValidator(_zone_name)]
+"""IANA name of a time zone."""
