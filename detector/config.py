@@ -154,9 +154,8 @@ class DetectorConfig(BaseModel):
             msg = f"must be at most {MOST_FEATURES} features, got {len(features)}; split the detector"
             raise ValueError(msg)
         if not any(feature.feature_enabled for feature in features):
-            msg = (
-                f"must hold at least one enabled feature, got {len(features)} features, none of them enabled"
-            )
+            got = f"{len(features)} that are disabled; enable one" if features else "none; add one"
+            msg = f"must hold at least one enabled feature, got {got}"
             raise ValueError(msg)
         _refuse_repeated("feature_name", [feature.feature_name for feature in features])
         _refuse_repeated("name of an aggregation", [feature.aggregation_name for feature in features])
