@@ -32,6 +32,7 @@ class Job:
 
     def __init__(self, config: DetectorConfig, registration: Registration) -> None:
         self.config = config
+        self.source = config.source
         self.registration = registration
         self.detector_id = registration.detector_id
         self.partitions: list[Partition] = []
@@ -48,17 +49,17 @@ class Job:
             detector_id=self.detector_id,
             generation=registration.generation,
             interval=config.interval,
-            category_fields=config.source.category_fields,
-            feature_names=tuple(feature.feature_name for feature in config.source.features),
+            category_fields=self.source.category_fields,
+            feature_names=tuple(feature.feature_name for feature in self.source.features),
             feature_ids=tuple(
-                feature.feature_id or feature.feature_name for feature in config.source.features
+                feature.feature_id or feature.feature_name for feature in self.source.features
             ),
         )
 
     @property
     def logs(self) -> list[str]:
         """Names of the journal logs of all partitions."""
-        n_partitions = N_PARTITIONS if self.config.source.category_fields else 1
+        n_partitions = N_PARTITIONS if self.source.category_fields else 1
         return log_names(self.registration, n_partitions)
 
     @property
@@ -95,7 +96,7 @@ class Job:
         detector of which no entity is known yet begins with a single window.
         """
         interval, delay = self.config.interval, self.config.window_delay_ms
-        is_single = not self.config.source.category_fields
+        is_single = not self.source.category_fields
         n_entities = 1 if is_single else self.n_entities
         most = windows_per_request(n_entities, WINDOWS_PER_BLOCK) if n_entities else 1
         horizon = self.frontier_ms + (most + 1) * interval.milliseconds

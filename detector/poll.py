@@ -23,6 +23,9 @@ from storage.records import Entry
 
 log = structlog.get_logger(__name__)
 
+DOCUMENTS_AT_ONCE = 5_000
+"""Documents gathered before they are written: some megabytes, so that small partitions share a request."""
+
 EntryMaker = Callable[[Partition, FeatureBlock], JournalEntry | None]
 
 
@@ -104,10 +107,11 @@ def _settle(job: Job, stores: Stores, now_ms: int, report: PollReport) -> None:
     """Score what is journaled, write the documents and move the markers; go on where an earlier poll failed."""
     if not job.partitions:
         resume(job, stores, now_ms)
-    _write(job, stores, report)
     while job.journaled:
+        if len(job.unwritten) >= DOCUMENTS_AT_ONCE:
+            _write(job, stores, report)
         job.unwritten.extend(_score(job, now_ms))
-        _write(job, stores, report)
+    _write(job, stores, report)
     moved, lost = stores.state.advance(job.next_markers(), now_ms)
     job.markers.update({marker.log: marker for marker in moved})
     if lost or job.is_lost:

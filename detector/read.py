@@ -30,7 +30,7 @@ def read_windows(
     entities
         Only these; None for all.
     """
-    source = job.config.source
+    source = job.source
     n_entities = len(entities) if entities is not None else job.n_entities
     step = windows_per_request(n_entities, len(end_times_ms))
 
@@ -47,7 +47,7 @@ def read_windows(
 def _body(
     job: Job, start_ms: int, end_ms: int, entities: Sequence[Entity] | None, after: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    return build_query(job.config.source, start_ms, end_ms, after=after, entities=entities)
+    return build_query(job.source, start_ms, end_ms, after=after, entities=entities)
 
 
 def read_history(job: Job, search: Search, block: FeatureBlock) -> FeatureBlock | None:
@@ -64,7 +64,7 @@ def read_history(job: Job, search: Search, block: FeatureBlock) -> FeatureBlock 
     if not first_windows:
         return None
     ends = _history_windows(job, block.end_times_ms, max(first_windows.values()))
-    named = len(first_windows) <= entities_per_query(job.config.source)
+    named = len(first_windows) <= entities_per_query(job.source)
     history = read_windows(job, search, ends, list(first_windows) if named else None)
     return _only_before(history, first_windows, job.config.history_windows)
 

@@ -11,9 +11,11 @@ import structlog
 
 from detector.commands import logs
 from detector.commands.connection import USAGE_ERROR, Failure, ask, cluster_of, open_stores
-from detector.config import ConfigError, DetectorConfig, load_detectors
+from detector.config import DetectorConfig
+from detector.load import load_detectors
 from detector.open import open_job
 from detector.poll import poll
+from detector.problem import ConfigError
 from detector.save import save_checkpoints
 from detector.schedule import Schedule
 from detector.stores import Stores
