@@ -1,0 +1,299 @@
+"""The models of one partition as arrays: a block of windows in, a block of verdicts out.
+
+A model is a function of its seed, the settings and its own rows in order: neither other entities, nor how
+rows are cut into blocks, nor threads change a bit of it. Knows no entity's name, no index and no clock.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.expected import allocate_expected
+from detector.forest.state import ForestShape, allocate
+from detector.season import Rhythm, allocate_season, rhythm_of
+from detector.threshold import ALARM
+from detector.transform import N_COLUMNS, allocate_transform
+from detector.walk import COURSE, MAX_WARM_UP, Columns, Models, Plan, Rows, begin, walk
+
+N_TREES = 25
+"""Half of the plugin's 50 trees: on labelled series no difference beyond the seeds' own, at
+half the memory."""
+
+SAMPLE_SIZE = 256
+"""Points kept by a tree; 128 measured two points worse on labelled series."""
+
+RECENCY_EMPHASIS = 2560
+"""Windows after which the sample is, on average, replaced: ten times its size, as in the plugin."""
+
+MIN_CAPACITY = 16
+"""Models that the first allocation holds; after that memory grows by a quarter."""
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """What the models of one detector are like.
+
+    Attributes
+    ----------
+    n_features
+        Metrics of the detector, at least 1.
+    interval_ms
+        Nominal length of a window in milliseconds, at least 1.
+    shingle_size
+        Windows in the forest's input as in the plugin; None = value, three means and seasonal residual a
+        metric.
+    recency_emphasis
+        Windows after which the sample is, on average, replaced.
+    n_trees, sample_size
+        Trees of a forest, and points kept by a tree.
+    """
+
+    n_features: int
+    interval_ms: int
+    shingle_size: int | None = None
+    recency_emphasis: int = RECENCY_EMPHASIS
+    n_trees: int = N_TREES
+    sample_size: int = SAMPLE_SIZE
+
+    def __post_init__(self) -> None:
+        for name in ("n_features", "interval_ms", "shingle_size", "recency_emphasis"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                msg = f"`{name}` must be at least 1, got {value}"
+                raise ValueError(msg)
+
+    @property
+    def forest_shape(self) -> ForestShape:
+        """Size of the forest: five columns, or a shingle, a metric."""
+        return ForestShape(self.n_features * (self.shingle_size or N_COLUMNS), self.n_trees, self.sample_size)
+
+    @property
+    def rhythm(self) -> Rhythm:
+        """Slots of time and season."""
+        return rhythm_of(self.interval_ms)
+
+    @property
+    def plan(self) -> Plan:
+        """What the kernel needs to know."""
+        return Plan(self.rhythm, 1.0 / self.recency_emphasis, self.shingle_size or 0)
+
+
+class ScoredBlock(NamedTuple):
+    """What the models said about a block of n_windows x n_models rows.
+
+    Attributes
+    ----------
+    score, grade, confidence, threshold
+        Float64, shape (n_windows, n_models); NaN unless scored. Score: the forest's expected inverse depth.
+        Grade: 0 = no alarm, else up to 1. Confidence: 0..1. Threshold: the score that an alarm takes here;
+        none follows another within six hours whatever the score.
+    expected, lower, upper
+        Expected value and band, float64, shape (n_windows, n_models, n_features); of every row that is
+        there, NaN for a metric that never had a value before.
+    contribution
+        Share of each metric in an alarm, 0..1, float64, same shape; NaN unless the grade is above 0.
+    status
+        uint8, shape (n_windows, n_models). 0 absent: no row, or one that is not newer than the model. 1
+        warming up: a row without score, because the model has seen fewer than 40 or because all its values
+        are missing. 2 scored.
+    """
+
+    score: NDArray[np.float64]
+    grade: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    threshold: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    contribution: NDArray[np.float64]
+    status: NDArray[np.uint8]
+
+
+class Fleet:
+    """Models of one partition in one arena, one slot a model.
+
+    Threads may observe disjoint slots at once; `add` and `load` must be alone.
+    """
+
+    def __init__(self, settings: ModelSettings) -> None:
+        self.settings = settings
+        self.n_models = 0
+        self._plan = settings.plan
+        self._models = _allocate(settings, MIN_CAPACITY)
+
+    @property
+    def model_bytes(self) -> int:
+        """Bytes that one model takes in memory."""
+        return sum(array[:1].nbytes for _, array in _named_arrays(self._models))
+
+    def add(self, seeds: NDArray[np.uint64]) -> None:
+        """Append fresh models, one a seed, uint64, shape (n_new,).
+
+        Raises
+        ------
+        ValueError
+            When the seeds are not a uint64 vector.
+        """
+        _check("seeds", seeds, np.uint64, (None,))
+        needed = self.n_models + len(seeds)
+        capacity = len(self._models.course)
+        if needed > capacity:
+            self._models = _grown(self.settings, self._models, max(needed, capacity + capacity // 4))
+        begin(self._models, self.n_models, seeds)
+        self.n_models = needed
+
+    def observe(
+        self,
+        slots: NDArray[np.int64],
+        end_times_ms: NDArray[np.int64],
+        values: NDArray[np.float64],
+        present: NDArray[np.bool_],
+    ) -> ScoredBlock:
+        """Score windows, then learn them, model by model.
+
+        Parameters
+        ----------
+        slots
+            Which models, int64, shape (n_models,), each at most once.
+        end_times_ms
+            Exclusive window ends, epoch milliseconds, ascending, int64, shape (n_windows,).
+        values
+            Float64, shape (n_windows, n_models, n_features). NaN and infinite values are missing: they
+            enter no statistic, and the forest sees the metric as it was last. A row of missing values only
+            lowers the confidence.
+        present
+            Whether there is a row at all, bool, shape (n_windows, n_models).
+
+        Raises
+        ------
+        ValueError
+            When a shape or type is another, a slot is unknown or doubled, or the window ends do not ascend.
+        """
+        self._check_block(slots, end_times_ms, values, present)
+        columns = _columns(values.shape)
+        walk(self._models, self._plan, Rows(slots, end_times_ms, values, present), columns)
+        return ScoredBlock(*columns)
+
+    def _check_block(
+        self,
+        slots: NDArray[np.int64],
+        end_times_ms: NDArray[np.int64],
+        values: NDArray[np.float64],
+        present: NDArray[np.bool_],
+    ) -> None:
+        _check("slots", slots, np.int64, (None,))
+        _check("end_times_ms", end_times_ms, np.int64, (None,))
+        shape = (len(end_times_ms), len(slots))
+        _check("values", values, np.float64, (*shape, self.settings.n_features))
+        _check("present", present, np.bool_, shape)
+        if slots.size and not 0 <= slots.min() <= slots.max() < self.n_models:
+            msg = f"`slots` must be in 0..{self.n_models - 1}, got {slots.min()}..{slots.max()}"
+            raise ValueError(msg)
+        if len(np.unique(slots)) != len(slots):
+            msg = "`slots` names a model twice: give each model once, with all its windows"
+            raise ValueError(msg)
+        if (np.diff(end_times_ms) <= 0).any():
+            msg = "`end_times_ms` must ascend: a model learns its windows in order"
+            raise ValueError(msg)
+
+    def save(self, first: int, last: int) -> dict[str, NDArray[Any]]:
+        """Return copies of the arrays of the slots `first` to `last` (exclusive), by name.
+
+        Raises
+        ------
+        ValueError
+            When there are no such slots.
+        """
+        self._check_range(first, last)
+        return {name: array[first:last].copy() for name, array in _named_arrays(self._models)}
+
+    def load(self, first: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Overwrite the slots from `first` on with saved models, which go on as if never stopped.
+
+        Raises
+        ------
+        ValueError
+            When the arrays are not those of models with these settings, or there are too few slots.
+        """
+        own = dict(_named_arrays(self._models))
+        if arrays.keys() != own.keys():
+            missing, unknown = sorted(own.keys() - arrays.keys()), sorted(arrays.keys() - own.keys())
+            msg = f"saved models do not fit: missing arrays {missing}, unknown arrays {unknown}"
+            raise ValueError(msg)
+        n_saved = len(arrays["course.seed"])
+        for name, array in own.items():
+            _check(name, arrays[name], array.dtype, (n_saved, *array.shape[1:]))
+        self._check_range(first, first + n_saved)
+        for name, array in own.items():
+            array[first : first + n_saved] = arrays[name]
+
+    def _check_range(self, first: int, last: int) -> None:
+        if not 0 <= first <= last <= self.n_models:
+            msg = f"slots {first}..{last} are not among the {self.n_models} models there are"
+            raise ValueError(msg)
+
+
+def _allocate(settings: ModelSettings, n_models: int) -> Models:
+    n_features = settings.n_features
+    return Models(
+        course=np.zeros(n_models, COURSE),
+        waiting_ms=np.zeros((n_models, MAX_WARM_UP), np.int64),
+        waiting=np.zeros((n_models, MAX_WARM_UP, n_features)),
+        transform=allocate_transform(n_models, n_features, settings.shingle_size or 0),
+        season=allocate_season(n_models, n_features, settings.rhythm),
+        alarms=np.zeros(n_models, ALARM),
+        expected=allocate_expected(n_models, n_features),
+        forest=allocate(settings.forest_shape, n_models),
+    )
+
+
+def _grown(settings: ModelSettings, models: Models, n_models: int) -> Models:
+    """Return an arena of `n_models` slots that begins with the models there are."""
+    larger = _allocate(settings, n_models)
+    for (_, old), (_, new) in zip(_named_arrays(models), _named_arrays(larger), strict=True):
+        new[: len(old)] = old
+    return larger
+
+
+def _named_arrays(state: Any, prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:  # noqa: ANN401 - nested state
+    """Yield every plain array of a nested state with its dotted name; a record array yields one a field."""
+    for name, part in zip(state._fields, state, strict=True):
+        if hasattr(part, "_fields"):
+            yield from _named_arrays(part, f"{prefix}{name}.")
+        elif part.dtype.names is None:
+            yield f"{prefix}{name}", part
+        else:
+            for field in part.dtype.names:
+                yield f"{prefix}{name}.{field}", part[field]
+
+
+def _columns(shape: tuple[int, ...]) -> Columns:
+    """Return empty verdicts for values of this shape."""
+    rows = shape[:2]
+    return Columns(
+        score=np.full(rows, np.nan),
+        grade=np.full(rows, np.nan),
+        confidence=np.full(rows, np.nan),
+        threshold=np.full(rows, np.nan),
+        expected=np.full(shape, np.nan),
+        lower=np.full(shape, np.nan),
+        upper=np.full(shape, np.nan),
+        contribution=np.full(shape, np.nan),
+        status=np.zeros(rows, np.uint8),
+    )
+
+
+def _check(name: str, array: NDArray[Any], dtype: Any, shape: tuple[int | None, ...]) -> None:  # noqa: ANN401
+    """Refuse an array of another type or shape; None stands for any length."""
+    fits = array.ndim == len(shape) and all(
+        want in (None, have) for want, have in zip(shape, array.shape, strict=True)
+    )
+    if array.dtype != np.dtype(dtype) or not fits:
+        wanted = tuple("any" if length is None else length for length in shape)
+        msg = (
+            f"`{name}` must be {np.dtype(dtype)} of shape {wanted}, got {array.dtype} of shape {array.shape}"
+        )
+        raise ValueError(msg)
