@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.forest.kernels.descend import descend, n_leaves
-from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.kernel import inner, kernel
 from detector.forest.kernels.node import mass_of
 from detector.forest.kernels.quantise import encode_point
 from detector.forest.kernels.score import leaf_overhang, seen_score, widen_to_parent
@@ -18,7 +18,7 @@ from detector.forest.kernels.vector import clear_box
 from detector.forest.state import ForestState
 
 
-@kernel
+@inner
 def mix(
     high: NDArray[np.float64],
     low: NDArray[np.float64],
@@ -36,7 +36,7 @@ def mix(
         low[column] = keep * low[column] + gain * under / total
 
 
-@kernel
+@inner
 def attribute_leaf(
     state: ForestState,
     slot: int,
@@ -47,21 +47,21 @@ def attribute_leaf(
     low: NDArray[np.float64],
 ) -> float:
     """Parts at the leaf. Returns the tree's score if the point equals the leaf, else 0. Modified in place."""
-    depth = scratch.depth[tree]
+    depth = np.int64(scratch.depth[tree])
     overhang = leaf_overhang(state, slot, tree, scratch)
     if overhang > 0:
         high[:] = 0.0
         low[:] = 0.0
         mix(high, low, overhang, 0.0, 1.0 / (depth + 1), scratch)
         return 0.0
-    seen = seen_score(depth, mass_of(np.int64(scratch.path[tree, depth])), n_leaves)
+    seen = seen_score(depth, mass_of(np.int64(scratch.path[depth, tree])), n_leaves)
     high[:] = seen / (2 * high.shape[0])
     low[:] = seen / (2 * high.shape[0])
     clear_box(scratch.box)
     return float(seen)
 
 
-@kernel
+@inner
 def attribute_tree(
     state: ForestState,
     slot: int,
@@ -73,7 +73,7 @@ def attribute_tree(
 ) -> None:
     """Parts of one tree's score, float64, shape (n_columns,) each. Modified in place."""
     seen = attribute_leaf(state, slot, tree, n_leaves, scratch, high, low)
-    for level in range(scratch.depth[tree] - 1, -1, -1):
+    for level in range(np.int64(scratch.depth[tree]) - 1, -1, -1):
         overhang, extent = widen_to_parent(state, slot, tree, level, scratch)
         if overhang == 0:
             break

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.kernel import inner
 from detector.forest.kernels.node import column_of, cut_of, left_of, pack_record
-from detector.forest.kernels.vector import close_node
+from detector.forest.kernels.vector import shift
 from detector.forest.state import ForestState
 
 
-@kernel
+@inner
 def delete(state: ForestState, slot: int, tree: int, n_leaves: int, rank: int) -> None:
     """Remove the node above leaf `rank` of a tree of `n_leaves` leaves; the points are not touched.
 
@@ -23,7 +23,7 @@ def delete(state: ForestState, slot: int, tree: int, n_leaves: int, rank: int) -
         is_left = rank < leaf + left
         below = left if is_left else mass - left
         if below == 1:
-            close_node(state.nodes, slot, tree, node, n_leaves - 1)
+            shift(state.nodes, slot, tree, node, node + 1, n_leaves - 2 - node)
             return
         if is_left:
             state.nodes[slot, tree, node] = pack_record(cut_of(record), column_of(record), left - 1)

@@ -5,7 +5,7 @@ Trees advance one level each in turn, so that the loads of one level do not wait
 
 import numpy as np
 
-from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.kernel import inner
 from detector.forest.kernels.node import (
     DUPLICATES,
     column_of,
@@ -13,6 +13,7 @@ from detector.forest.kernels.node import (
     left_child,
     left_of,
     mass_of,
+    node_of,
     pack_place,
     right_child,
 )
@@ -21,24 +22,24 @@ from detector.forest.kernels.scratch import Scratch
 from detector.forest.state import ForestState
 
 
-@kernel
+@inner
 def n_leaves(state: ForestState, slot: int) -> int:
     """Leaves of every tree of a model: all trees take the first points, so they fill together."""
     return min(state.seen[slot], state.keys.shape[2])
 
 
-@kernel
+@inner
 def start(state: ForestState, slot: int, scratch: Scratch) -> int:
     """Put every tree's path at its root and return the number of trees. Modified in place."""
     root = pack_place(0, 0, n_leaves(state, slot))
     for tree in range(scratch.depth.shape[0]):
-        scratch.path[tree, 0] = root
+        scratch.path[0, tree] = root
         scratch.depth[tree] = 0
         scratch.alive[tree] = tree
     return scratch.depth.shape[0]
 
 
-@kernel
+@inner
 def start_due(state: ForestState, slot: int, scratch: Scratch) -> int:
     """As `start`, for the trees alone that take the next point; returns their number. Modified in place."""
     start(state, slot, scratch)
@@ -50,37 +51,45 @@ def start_due(state: ForestState, slot: int, scratch: Scratch) -> int:
     return n_due
 
 
-@kernel
-def step(state: ForestState, slot: int, tree: int, scratch: Scratch) -> bool:
-    """Take one tree's path a level down; false, and no step, at a leaf or a group of equal points."""
-    level = scratch.depth[tree]
-    place = np.int64(scratch.path[tree, level])
-    if mass_of(place) == 1:
-        return False
-    record = np.int64(state.nodes[slot, tree, place & 0x3FF])
+@inner
+def step(state: ForestState, slot: int, tree: int, level: int, scratch: Scratch) -> bool:
+    """Take one tree's path a level down; true if it can go further. Modified in place.
+
+    A leaf and a group of equal points end it.
+    """
+    place = np.int64(scratch.path[level, tree])
+    record = np.int64(state.nodes[slot, tree, node_of(place)])
     column = column_of(record)
     if column == DUPLICATES:
         return False
     left = left_of(record)
-    goes_right = np.int64(scratch.query[0, column]) > cut_of(record)
-    scratch.path[tree, level + 1] = right_child(place, left) if goes_right else left_child(place, left)
+    # All ones if the point goes right: which way it goes cannot be guessed, and a branch would try.
+    goes_right = (cut_of(record) - np.int64(scratch.query[0, column])) >> 63
+    stay, change = left_child(place, left), left_child(place, left) ^ right_child(place, left)
+    child = stay ^ (change & goes_right)
+    scratch.path[level + 1, tree] = child
     scratch.depth[tree] = level + 1
-    return True
+    return mass_of(child) > 1
 
 
-@kernel
+@inner
 def descend_alive(state: ForestState, slot: int, n_alive: int, scratch: Scratch) -> None:
     """Take the first `n_alive` trees of `scratch.alive` down to their leaves. Modified in place."""
+    if n_leaves(state, slot) == 1:
+        return
+    level = 0
     while n_alive > 0:
         n_left = 0
         for index in range(n_alive):
-            tree = scratch.alive[index]
+            tree = np.int64(scratch.alive[index])
+            goes_on = step(state, slot, tree, level, scratch)
             scratch.alive[n_left] = tree
-            n_left += step(state, slot, tree, scratch)
+            n_left += np.int64(goes_on)
         n_alive = n_left
+        level += 1
 
 
-@kernel
+@inner
 def descend(state: ForestState, slot: int, scratch: Scratch) -> None:
     """Fill the paths of the query in `scratch` through every tree of a model. Modified in place."""
     descend_alive(state, slot, start(state, slot, scratch), scratch)

@@ -8,7 +8,7 @@ generators", 2014.
 import numpy as np
 from numba import config
 
-from detector.forest.kernels.kernel import Function, kernel
+from detector.forest.kernels.kernel import Function, inner
 from detector.forest.state import ForestState
 
 
@@ -18,7 +18,7 @@ def _wrapping(function: Function) -> Function:
 
 
 @_wrapping
-@kernel
+@inner
 def uniform(state: ForestState, slot: int) -> float:
     """Next number of a model, in the open interval (0, 1), a multiple of 2**-53 plus 2**-54."""
     word = state.random[slot] + np.uint64(0x9E3779B97F4A7C15)
@@ -29,7 +29,7 @@ def uniform(state: ForestState, slot: int) -> float:
     return (float(word >> np.uint64(11)) + 0.5) * 2.0**-53
 
 
-@kernel
+@inner
 def below(state: ForestState, slot: int, bound: int) -> int:
     """Next integer of a model in 0..bound - 1, for bounds far below 2**53."""
     return int(uniform(state, slot) * bound)

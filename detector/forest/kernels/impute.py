@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.forest.kernels.descend import n_leaves
-from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.kernel import inner, kernel
 from detector.forest.kernels.node import (
     DUPLICATES,
     column_of,
@@ -53,7 +53,7 @@ class Search(NamedTuple):
     leaf: NDArray[np.int64]
 
 
-@kernel
+@inner
 def measure(
     state: ForestState,
     slot: int,
@@ -83,7 +83,7 @@ def measure(
     return overhang, extent
 
 
-@kernel
+@inner
 def leaf_rank(level: int, overhang: int, mass: int) -> float:
     """Rank of a leaf: of a seen point if no known column differs (0 at the root), else of an unseen one."""
     if overhang > 0:
@@ -91,7 +91,7 @@ def leaf_rank(level: int, overhang: int, mass: int) -> float:
     return 1.0 / (level + np.log2(mass + 1.0)) if level > 0 else 0.0
 
 
-@kernel
+@inner
 def enter(
     state: ForestState,
     slot: int,
@@ -119,7 +119,7 @@ def enter(
     return False
 
 
-@kernel
+@inner
 def collect(search: Search, level: int) -> None:
     """Keep the result of the child at `level + 1` if it beats what its parent has. Modified in place."""
     if search.rank[level + 1] < search.rank[level]:
@@ -127,7 +127,7 @@ def collect(search: Search, level: int) -> None:
         search.leaf[level] = search.leaf[level + 1]
 
 
-@kernel
+@inner
 def nearest_leaf(
     state: ForestState,
     slot: int,
@@ -185,7 +185,7 @@ def propose(
     return proposals
 
 
-@kernel
+@inner
 def quantile_index(share: float, n_trees: int) -> int:
     """Index of the smallest of `n_trees` sorted values that covers `share` of them."""
     return min(max(int(np.ceil(share * n_trees)) - 1, 0), n_trees - 1)

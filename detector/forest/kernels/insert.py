@@ -9,7 +9,7 @@ levels are independent.
 import numpy as np
 
 from detector.forest.kernels.draws import below, uniform
-from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.kernel import inner
 from detector.forest.kernels.node import (
     DUPLICATES,
     column_of,
@@ -21,11 +21,11 @@ from detector.forest.kernels.node import (
     pack_record,
 )
 from detector.forest.kernels.scratch import Scratch
-from detector.forest.kernels.vector import clear_box, open_node, widen
+from detector.forest.kernels.vector import clear_box, shift, widen
 from detector.forest.state import ForestState
 
 
-@kernel
+@inner
 def toss(state: ForestState, slot: int, top: int, depth: int, scratch: Scratch) -> int:
     """Level above which the point splits off: the first from `top` down that wins; the leaf always does."""
     for level in range(top, depth):
@@ -34,7 +34,7 @@ def toss(state: ForestState, slot: int, top: int, depth: int, scratch: Scratch) 
     return depth
 
 
-@kernel
+@inner
 def draw_cut(state: ForestState, slot: int, overhang: int, scratch: Scratch) -> tuple[int, int, bool]:
     """Cut uniform over the overhang of the query: cut code, column, and whether the query lies left of it."""
     rest = below(state, slot, overhang)
@@ -51,12 +51,12 @@ def draw_cut(state: ForestState, slot: int, overhang: int, scratch: Scratch) -> 
     raise AssertionError(msg)
 
 
-@kernel
+@inner
 def count_leaf(state: ForestState, slot: int, tree: int, level: int, scratch: Scratch) -> None:
     """Add one to the left mass of each node above `level` where the path goes left. Modified in place."""
     for upper in range(level):
-        parent = np.int64(scratch.path[tree, upper])
-        child = np.int64(scratch.path[tree, upper + 1])
+        parent = np.int64(scratch.path[upper, tree])
+        child = np.int64(scratch.path[upper + 1, tree])
         if leaf_of(child) == leaf_of(parent):
             record = np.int64(state.nodes[slot, tree, node_of(parent)])
             state.nodes[slot, tree, node_of(parent)] = pack_record(
@@ -64,7 +64,7 @@ def count_leaf(state: ForestState, slot: int, tree: int, level: int, scratch: Sc
             )
 
 
-@kernel
+@inner
 def insert(state: ForestState, slot: int, tree: int, n_leaves: int, top: int, scratch: Scratch) -> int:
     """Add the node for the query to a tree of `n_leaves` leaves; the points are not touched yet.
 
@@ -75,19 +75,20 @@ def insert(state: ForestState, slot: int, tree: int, n_leaves: int, top: int, sc
     position
         Leaf before which the new one belongs.
     """
-    depth = scratch.depth[tree]
+    depth = np.int64(scratch.depth[tree])
     if top < 0:
         level, cut, column, is_left = depth, 0, DUPLICATES, True
     else:
         level = toss(state, slot, top, depth, scratch)
         cut, column, is_left = 0, 0, True
-    place = np.int64(scratch.path[tree, level])
+    place = np.int64(scratch.path[level, tree])
     mass = mass_of(place)
     if top >= 0:
         clear_box(scratch.box)
         overhang, _ = widen(state.points, slot, tree, leaf_of(place), mass, scratch.box, scratch.query)
         cut, column, is_left = draw_cut(state, slot, overhang, scratch)
     count_leaf(state, slot, tree, level, scratch)
-    open_node(state.nodes, slot, tree, node_of(place), n_leaves - 1)
-    state.nodes[slot, tree, node_of(place)] = pack_record(cut, column, 1 if is_left else mass)
+    node = node_of(place)
+    shift(state.nodes, slot, tree, node + 1, node, n_leaves - 1 - node)
+    state.nodes[slot, tree, node] = pack_record(cut, column, 1 if is_left else mass)
     return leaf_of(place) if is_left else leaf_of(place) + mass

@@ -9,67 +9,67 @@ Place: first node, first leaf, number of leaves. The left child of (node, leaf, 
 left), the right child (node + left, leaf + left, mass - left), and mass 1 is a leaf.
 """
 
-from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.kernel import inner
 
 DUPLICATES = 255
 ROOT_LEVEL = 0
 
 
-@kernel
+@inner
 def pack_record(cut: int, column: int, left: int) -> int:
     """Record of a node from its cut code, cut column and the mass of its left child."""
     return cut | column << 16 | (left - 1) << 24
 
 
-@kernel
+@inner
 def cut_of(record: int) -> int:
     """Cut code of a record."""
     return record & 0xFFFF
 
 
-@kernel
+@inner
 def column_of(record: int) -> int:
     """Cut column of a record, or `DUPLICATES`."""
     return record >> 16 & 0xFF
 
 
-@kernel
+@inner
 def left_of(record: int) -> int:
     """Leaves of the left child."""
     return (record >> 24 & 0xFFFF) + 1
 
 
-@kernel
+@inner
 def pack_place(node: int, leaf: int, mass: int) -> int:
     """Place of a subtree in 31 bits: 10, 10 and 11."""
     return node | leaf << 10 | mass << 20
 
 
-@kernel
+@inner
 def node_of(place: int) -> int:
     """First node of a place, in preorder."""
     return place & 0x3FF
 
 
-@kernel
+@inner
 def leaf_of(place: int) -> int:
     """First leaf of a place, left to right."""
     return place >> 10 & 0x3FF
 
 
-@kernel
+@inner
 def mass_of(place: int) -> int:
     """Leaves under a place."""
     return place >> 20 & 0x7FF
 
 
-@kernel
+@inner
 def left_child(place: int, left: int) -> int:
     """Place of the left child, which has `left` leaves."""
-    return pack_place(node_of(place) + 1, leaf_of(place), left)
+    return (place & 0xFFFFF) + 1 + (left << 20)
 
 
-@kernel
+@inner
 def right_child(place: int, left: int) -> int:
     """Place of the right child, whose sibling has `left` leaves."""
-    return pack_place(node_of(place) + left, leaf_of(place) + left, mass_of(place) - left)
+    return place + left + (left << 10) - (left << 20)

@@ -8,14 +8,14 @@ ranges are sums of integers: exact, and a stored point always lies in the boxes 
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.kernel import inner
 
 CODES_PER_UNIT = 256.0
 ZERO_CODE = 32_768
 MAX_CODE = 65_535
 
 
-@kernel
+@inner
 def encode(value: float) -> int:
     """Code of one finite value; the nearest one, halves upwards."""
     code = np.floor(float(value) * CODES_PER_UNIT + 0.5) + ZERO_CODE
@@ -26,13 +26,13 @@ def encode(value: float) -> int:
     return int(code)
 
 
-@kernel
+@inner
 def decode(code: int) -> float:
     """Value a code stands for."""
     return float(np.int64(code) - ZERO_CODE) / CODES_PER_UNIT
 
 
-@kernel
+@inner
 def encode_point(point: NDArray[np.float32], codes: NDArray[np.uint16]) -> None:
     """Write the codes of a point, float32, shape (n_columns,), to the front of `codes`. Modified in place."""
     for column in range(point.shape[0]):

@@ -13,7 +13,7 @@ the others follow. Ties are resolved at random. Nothing drifts with t.
 import numpy as np
 
 from detector.forest.kernels.draws import below, uniform
-from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.kernel import inner
 from detector.forest.state import ForestState
 
 KEY_PERIOD = 256
@@ -29,13 +29,13 @@ SPREAD = 18.0
 NEVER = np.int64(2) ** 62
 
 
-@kernel
+@inner
 def codes_per_nat(time_decay: float, sample_size: int) -> float:
     """Resolution of keys: all keys of a tree must lie within one period."""
     return (KEY_PERIOD - 1) / (SPREAD + 1.25 * time_decay * sample_size)
 
 
-@kernel
+@inner
 def filling_key(state: ForestState, slot: int, time_decay: float) -> int:
     """Key code for a point that is taken because the tree is not full."""
     scale = codes_per_nat(time_decay, state.keys.shape[2])
@@ -44,7 +44,7 @@ def filling_key(state: ForestState, slot: int, time_decay: float) -> int:
     return int(np.floor(key * scale + uniform(state, slot)))
 
 
-@kernel
+@inner
 def accepted_key(state: ForestState, slot: int, tree: int, time_decay: float) -> int:
     """Key code for a point that a full tree takes: the law of w, given that it is below the largest."""
     scale = codes_per_nat(time_decay, state.keys.shape[2])
@@ -56,7 +56,7 @@ def accepted_key(state: ForestState, slot: int, tree: int, time_decay: float) ->
     return max(min(code, top), top - KEY_PERIOD + 2)
 
 
-@kernel
+@inner
 def schedule(state: ForestState, slot: int, tree: int, time_decay: float) -> None:
     """Draw the index of the next point a full tree takes, after the one at `seen`. Modified in place."""
     scale = codes_per_nat(time_decay, state.keys.shape[2])
@@ -69,13 +69,13 @@ def schedule(state: ForestState, slot: int, tree: int, time_decay: float) -> Non
     state.next_accept[slot, tree] = index + int(max(steps, 1.0)) if steps < 1e15 else NEVER
 
 
-@kernel
+@inner
 def is_due(state: ForestState, slot: int, tree: int) -> bool:
     """Whether a tree takes the point at `seen`; initially all do, until they are full."""
     return state.seen[slot] < state.keys.shape[2] or state.seen[slot] >= state.next_accept[slot, tree]
 
 
-@kernel
+@inner
 def victim(state: ForestState, slot: int, tree: int) -> int:
     """Leaf with the largest key; among ties the first after a random one."""
     sample_size = state.keys.shape[2]
@@ -88,11 +88,12 @@ def victim(state: ForestState, slot: int, tree: int) -> int:
     return offset
 
 
-@kernel
+@inner
 def lower_top(state: ForestState, slot: int, tree: int) -> None:
     """Set the largest key of a full tree to the largest that is left. Modified in place."""
-    top = state.top_key[slot, tree]
-    smallest = KEY_PERIOD
+    top = np.uint8(state.top_key[slot, tree] & (KEY_PERIOD - 1))
+    smallest = np.uint8(KEY_PERIOD - 1)
     for leaf in range(state.keys.shape[2]):
-        smallest = min(smallest, (top - np.int64(state.keys[slot, tree, leaf])) & (KEY_PERIOD - 1))
-    state.top_key[slot, tree] = top - smallest
+        distance = np.uint8(top - state.keys[slot, tree, leaf])
+        smallest = distance if distance < smallest else smallest
+    state.top_key[slot, tree] -= np.int64(smallest)

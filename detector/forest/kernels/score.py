@@ -9,14 +9,14 @@ detection on streams", 2016, and the streaming implementation by AWS.
 
 import numpy as np
 
-from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.kernel import inner
 from detector.forest.kernels.node import leaf_of, mass_of
 from detector.forest.kernels.scratch import Scratch
 from detector.forest.kernels.vector import clear_box, widen
 from detector.forest.state import ForestState
 
 
-@kernel
+@inner
 def widen_to_parent(
     state: ForestState, slot: int, tree: int, level: int, scratch: Scratch
 ) -> tuple[int, int]:
@@ -24,8 +24,8 @@ def widen_to_parent(
 
     Returns overhang and extent, as `widen` does.
     """
-    child = np.int64(scratch.path[tree, level + 1])
-    parent = np.int64(scratch.path[tree, level])
+    child = np.int64(scratch.path[level + 1, tree])
+    parent = np.int64(scratch.path[level, tree])
     first = leaf_of(parent)
     if leaf_of(child) == first:
         first += mass_of(child)
@@ -33,22 +33,22 @@ def widen_to_parent(
     return widen(state.points, slot, tree, first, count, scratch.box, scratch.query)
 
 
-@kernel
+@inner
 def leaf_overhang(state: ForestState, slot: int, tree: int, scratch: Scratch) -> int:
     """Set the box to the leaf of the path and return the query's distance to it in codes; 0 means equal."""
-    leaf = leaf_of(np.int64(scratch.path[tree, scratch.depth[tree]]))
+    leaf = leaf_of(np.int64(scratch.path[scratch.depth[tree], tree]))
     clear_box(scratch.box)
     overhang, _ = widen(state.points, slot, tree, leaf, 1, scratch.box, scratch.query)
     return overhang
 
 
-@kernel
+@inner
 def seen_score(level: int, mass: int, n_leaves: int) -> float:
     """Inverse depth of a point equal to a leaf of this mass, damped for leaves that hold much of the tree."""
     return (1.0 - 0.5 * mass / n_leaves) / (level + np.log2(mass + 1.0))
 
 
-@kernel
+@inner
 def score_tree(
     state: ForestState, slot: int, tree: int, n_leaves: int, scratch: Scratch
 ) -> tuple[float, int]:
@@ -56,9 +56,9 @@ def score_tree(
 
     Leaves the probabilities of the levels from there down to the leaf in `scratch.chance`. Modified in place.
     """
-    depth = scratch.depth[tree]
+    depth = np.int64(scratch.depth[tree])
     if leaf_overhang(state, slot, tree, scratch) == 0:
-        return seen_score(depth, mass_of(np.int64(scratch.path[tree, depth])), n_leaves), -1
+        return seen_score(depth, mass_of(np.int64(scratch.path[depth, tree])), n_leaves), -1
     scratch.chance[depth] = 1.0
     value = 1.0 / (depth + 1)
     top = depth

@@ -20,11 +20,11 @@ class Scratch(NamedTuple):
     box
         Smallest and largest code of a range of points, uint16, shape (2, lanes).
     path
-        Places from the root to the leaf (see `node.py`), uint32, shape (n_trees, sample_size + 1).
+        Places from the root to the leaf (see `node.py`), uint32, shape (sample_size + 1, n_trees).
     depth
-        Level of the leaf of each path, int64, shape (n_trees,).
+        Level of the leaf of each path, uint16, shape (n_trees,).
     alive
-        Trees whose descent has not ended, int64, shape (n_trees,).
+        Trees whose descent has not ended, uint16, shape (n_trees,).
     chance
         Per level of one path, the probability that a cut separates the point, float64, shape (sample_size +
         1,).
@@ -33,8 +33,8 @@ class Scratch(NamedTuple):
     query: NDArray[np.uint16]
     box: NDArray[np.uint16]
     path: NDArray[np.uint32]
-    depth: NDArray[np.int64]
-    alive: NDArray[np.int64]
+    depth: NDArray[np.uint16]
+    alive: NDArray[np.uint16]
     chance: NDArray[np.float64]
 
 
@@ -48,8 +48,8 @@ def make_scratch(state: ForestState) -> Scratch:
     return Scratch(
         query,
         np.zeros((2, width), dtype=np.uint16),
-        np.empty((n_trees, sample_size + 1), dtype=np.uint32),
-        np.empty(n_trees, dtype=np.int64),
-        np.empty(n_trees, dtype=np.int64),
+        np.empty((sample_size + 1, n_trees), dtype=np.uint32),
+        np.empty(n_trees, dtype=np.uint16),
+        np.empty(n_trees, dtype=np.uint16),
         np.empty(sample_size + 1, dtype=np.float64),
     )

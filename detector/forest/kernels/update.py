@@ -4,14 +4,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.forest.kernels.delete import delete
-from detector.forest.kernels.descend import descend, descend_alive, n_leaves, start_due
+from detector.forest.kernels.descend import descend_alive, n_leaves, start_due
 from detector.forest.kernels.insert import insert
-from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.kernel import inner, kernel
+from detector.forest.kernels.prepare import NO_SLOT, ask_for_header, ask_for_tree, prepare_query
 from detector.forest.kernels.quantise import encode_point
 from detector.forest.kernels.sample import accepted_key, filling_key, is_due, lower_top, schedule, victim
 from detector.forest.kernels.score import score_tree
 from detector.forest.kernels.scratch import Scratch, make_scratch
-from detector.forest.kernels.vector import move_keys, move_points
+from detector.forest.kernels.vector import exchange
 from detector.forest.state import ForestState
 
 
@@ -27,7 +28,7 @@ def reset(state: ForestState, slot: int, seed: np.uint64) -> None:
     state.keys[slot, :, :] = 0
 
 
-@kernel
+@inner
 def write_leaf(state: ForestState, slot: int, tree: int, leaf: int, key: int, scratch: Scratch) -> None:
     """Write the query and its key into a leaf. Modified in place."""
     for column in range(state.points.shape[3]):
@@ -35,21 +36,21 @@ def write_leaf(state: ForestState, slot: int, tree: int, leaf: int, key: int, sc
     state.keys[slot, tree, leaf] = key & 0xFF
 
 
-@kernel
+@inner
 def fill(state: ForestState, slot: int, tree: int, top: int, time_decay: float, scratch: Scratch) -> None:
     """Add the query to a tree that is not full. Modified in place."""
     n = state.seen[slot]
     key = filling_key(state, slot, time_decay)
     position = insert(state, slot, tree, n, top, scratch) if n > 0 else 0
-    leaf = move_points(state.points, slot, tree, position, n)
-    move_keys(state.keys, slot, tree, position, n)
+    leaf = exchange(state.points, slot, tree, position, n)
+    exchange(state.keys, slot, tree, position, n)
     write_leaf(state, slot, tree, leaf, key, scratch)
     state.top_key[slot, tree] = key if n == 0 else max(key, state.top_key[slot, tree])
     if n + 1 == state.keys.shape[2]:
         schedule(state, slot, tree, time_decay)
 
 
-@kernel
+@inner
 def replace(state: ForestState, slot: int, tree: int, top: int, time_decay: float, scratch: Scratch) -> None:
     """Put the query into a full tree for the point with the largest key. Modified in place."""
     n = state.keys.shape[2]
@@ -57,14 +58,14 @@ def replace(state: ForestState, slot: int, tree: int, top: int, time_decay: floa
     rank = victim(state, slot, tree)
     position = insert(state, slot, tree, n, top, scratch)
     delete(state, slot, tree, n + 1, rank + (rank >= position))
-    leaf = move_points(state.points, slot, tree, position, rank)
-    move_keys(state.keys, slot, tree, position, rank)
+    leaf = exchange(state.points, slot, tree, position, rank)
+    exchange(state.keys, slot, tree, position, rank)
     write_leaf(state, slot, tree, leaf, key, scratch)
     lower_top(state, slot, tree)
     schedule(state, slot, tree, time_decay)
 
 
-@kernel
+@inner
 def take(state: ForestState, slot: int, tree: int, top: int, time_decay: float, scratch: Scratch) -> None:
     """Put the query into a tree that is due. Modified in place."""
     if state.seen[slot] < state.keys.shape[2]:
@@ -73,28 +74,32 @@ def take(state: ForestState, slot: int, tree: int, top: int, time_decay: float, 
         replace(state, slot, tree, top, time_decay, scratch)
 
 
-@kernel
-def score_query(state: ForestState, slot: int, scratch: Scratch) -> float:
-    """Score the query in `scratch`; the model does not change."""
+@inner
+def score_paths(state: ForestState, slot: int, scratch: Scratch, ahead: int) -> float:
+    """Score the query whose paths are in `scratch`, asking for the trees of slot `ahead` meanwhile."""
     n = n_leaves(state, slot)
-    if n == 0:
-        return 0.0
-    descend(state, slot, scratch)
+    if ahead != NO_SLOT:
+        ask_for_header(state, ahead)
     total = 0.0
     for tree in range(state.keys.shape[1]):
-        value, _ = score_tree(state, slot, tree, n, scratch)
-        total += value
+        if ahead != NO_SLOT:
+            ask_for_tree(state, ahead, tree)
+        if n > 0:
+            value, _ = score_tree(state, slot, tree, n, scratch)
+            total += value
     return total * np.log2(n + 1.0) / state.keys.shape[1]
 
 
-@kernel
-def learn_query(state: ForestState, slot: int, scratch: Scratch, time_decay: float) -> float:
-    """Score the query in `scratch`; each tree that is due takes it after its score. Modified in place."""
+@inner
+def learn_paths(state: ForestState, slot: int, scratch: Scratch, time_decay: float, ahead: int) -> float:
+    """As `score_paths`; each tree that is due takes the query after its score. Modified in place."""
     n = n_leaves(state, slot)
-    if n > 0:
-        descend(state, slot, scratch)
+    if ahead != NO_SLOT:
+        ask_for_header(state, ahead)
     total = 0.0
     for tree in range(state.keys.shape[1]):
+        if ahead != NO_SLOT:
+            ask_for_tree(state, ahead, tree)
         top = 0
         if n > 0:
             value, top = score_tree(state, slot, tree, n, scratch)
@@ -105,13 +110,10 @@ def learn_query(state: ForestState, slot: int, scratch: Scratch, time_decay: flo
     return total * np.log2(n + 1.0) / state.keys.shape[1]
 
 
-@kernel
-def take_query(state: ForestState, slot: int, scratch: Scratch, time_decay: float) -> None:
-    """Let each tree that is due take the query in `scratch`, without a score. Modified in place."""
+@inner
+def take_paths(state: ForestState, slot: int, scratch: Scratch, time_decay: float) -> None:
+    """Let each tree that is due take the query whose paths are in `scratch`. Modified in place."""
     n = n_leaves(state, slot)
-    n_due = start_due(state, slot, scratch)
-    if n > 0:
-        descend_alive(state, slot, n_due, scratch)
     for tree in range(state.keys.shape[1]):
         if is_due(state, slot, tree):
             top = 0
@@ -131,8 +133,8 @@ def score(state: ForestState, slot: int, point: NDArray[np.float32]) -> float:
         Float64 from 0 up to log2(sample_size + 1); 0 as long as the model has seen nothing.
     """
     scratch = make_scratch(state)
-    encode_point(point, scratch.query[0])
-    return score_query(state, slot, scratch)
+    prepare_query(state, slot, point, scratch)
+    return score_paths(state, slot, scratch, NO_SLOT)
 
 
 @kernel
@@ -147,13 +149,28 @@ def score_and_update(state: ForestState, slot: int, point: NDArray[np.float32], 
         Rate per point at which old points lose weight; the same in every call for one model.
     """
     scratch = make_scratch(state)
-    encode_point(point, scratch.query[0])
-    return learn_query(state, slot, scratch, time_decay)
+    prepare_query(state, slot, point, scratch)
+    return learn_paths(state, slot, scratch, time_decay, NO_SLOT)
 
 
 @kernel
 def update(state: ForestState, slot: int, point: NDArray[np.float32], time_decay: float) -> None:
-    """Show a point to a model: `score`, then `update`, is `score_and_update` bit for bit. Modified in place."""
+    """Show a point to a model: `score`, then `update`, equals `score_and_update`. Modified in place."""
     scratch = make_scratch(state)
     encode_point(point, scratch.query[0])
-    take_query(state, slot, scratch, time_decay)
+    n_due = start_due(state, slot, scratch)
+    if n_leaves(state, slot) > 0:
+        descend_alive(state, slot, n_due, scratch)
+    take_paths(state, slot, scratch, time_decay)
+
+
+@kernel
+def score_prepared(state: ForestState, slot: int, scratch: Scratch, ahead: int) -> float:
+    """As `score`, for the point `prepare` put into `scratch`; meanwhile ask for slot `ahead`, unless negative."""
+    return score_paths(state, slot, scratch, ahead)
+
+
+@kernel
+def update_prepared(state: ForestState, slot: int, scratch: Scratch, time_decay: float) -> None:
+    """As `update`, for the point `prepare` put into `scratch`. Modified in place."""
+    take_paths(state, slot, scratch, time_decay)

@@ -1,28 +1,44 @@
-"""Scans and moves of contiguous points: the inner loops of every kernel."""
+"""Scans and moves of contiguous points: the inner loops of every kernel.
+
+Each is a plain function, which says what it does and runs when the JIT is disabled, and a compiled form with the
+vector instructions of `intrinsics.py` that takes its place inside kernels.
+"""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numba.extending import overload
 from numpy.typing import NDArray
 
-from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.intrinsics import move_elements, prefetch_element, widen_lanes
+from detector.forest.kernels.kernel import inner
 
 EMPTY_LOW = 65_535
 EMPTY_HIGH = 0
+VECTOR = 32
+"""Codes in the widest vector; a point of more columns takes several."""
+
+CACHE_LINE = 64
 
 
-@kernel
+@inner
 def lanes(n_columns: int) -> int:
-    """Width of a buffer for one point: the columns rounded up to whole vectors."""
-    return n_columns
+    """Width of a buffer for one point: its columns rounded up to whole vectors of 8, 16 or 32 codes."""
+    if n_columns <= 8:
+        return 8
+    if n_columns <= 16:
+        return 16
+    return (n_columns + VECTOR - 1) // VECTOR * VECTOR
 
 
-@kernel
+@inner
 def clear_box(box: NDArray[np.uint16]) -> None:
     """Make a box empty. Modified in place."""
     box[0, :] = EMPTY_LOW
     box[1, :] = EMPTY_HIGH
 
 
-@kernel
 def widen(
     points: NDArray[np.uint16],
     slot: int,
@@ -32,7 +48,7 @@ def widen(
     box: NDArray[np.uint16],
     query: NDArray[np.uint16],
 ) -> tuple[int, int]:
-    """Widen a box by a range of leaves and measure it against the query.
+    """Widen a box by a range of leaves, at least one, and measure it against the query.
 
     Returns
     -------
@@ -41,64 +57,107 @@ def widen(
     extent
         Sum of the sides of the widened box, in codes.
     """
-    overhang = 0
-    extent = 0
-    for column in range(points.shape[3]):
-        low = np.int64(box[0, column])
-        high = np.int64(box[1, column])
-        for leaf in range(first, first + count):
-            code = np.int64(points[slot, tree, leaf, column])
-            low = min(low, code)
-            high = max(high, code)
-        box[0, column] = low
-        box[1, column] = high
-        code = np.int64(query[0, column])
-        overhang += max(low - code, 0) + max(code - high, 0)
-        extent += high - low
-    return overhang, extent
+    n_columns = points.shape[3]
+    leaves = points[slot, tree, first : first + count].astype(np.int64)
+    low = np.minimum(box[0, :n_columns], leaves.min(axis=0))
+    high = np.maximum(box[1, :n_columns], leaves.max(axis=0))
+    box[0, :n_columns] = low
+    box[1, :n_columns] = high
+    codes = query[0, :n_columns].astype(np.int64)
+    overhang = np.maximum(low - codes, 0) + np.maximum(codes - high, 0)
+    return int(overhang.sum()), int((high - low).sum())
 
 
-@kernel
-def move_points(points: NDArray[np.uint16], slot: int, tree: int, position: int, victim: int) -> int:
-    """Close the gap of leaf `victim` and open one before leaf `position`, both counted before the move.
+@overload(widen, jit_options={"_nrt": False})
+def _widen(
+    points: Any, slot: Any, tree: Any, first: Any, count: Any, box: Any, query: Any
+) -> Callable[..., tuple[int, int]]:
+    def compiled(
+        points: Any, slot: Any, tree: Any, first: Any, count: Any, box: Any, query: Any
+    ) -> tuple[int, int]:
+        n_columns = points.shape[3]
+        index = ((slot * points.shape[1] + tree) * points.shape[2] + first) * n_columns
+        if n_columns <= 8:
+            return widen_lanes(points, index, count, n_columns, box, query, 0, 8)
+        if n_columns <= 16:
+            return widen_lanes(points, index, count, n_columns, box, query, 0, 16)
+        overhang = 0
+        extent = 0
+        for lane in range(0, n_columns, 32):
+            part = widen_lanes(points, index + lane, count, n_columns, box, query, lane, 32)
+            overhang += part[0]
+            extent += part[1]
+        return overhang, extent
+
+    return compiled
+
+
+def shift(array: NDArray[Any], slot: Any, tree: Any, target: Any, source: Any, count: Any) -> None:
+    """Copy `count` rows of a tree's block from row `source` on to row `target` on. Modified in place."""
+    if count > 0:
+        array[slot, tree, target : target + count] = array[slot, tree, source : source + count].copy()
+
+
+@overload(shift, jit_options={"_nrt": False})
+def _shift(array: Any, slot: Any, tree: Any, target: Any, source: Any, count: Any) -> Callable[..., None]:
+    def compiled_rows(array: Any, slot: Any, tree: Any, target: Any, source: Any, count: Any) -> None:
+        width = array.shape[3]
+        block = (slot * array.shape[1] + tree) * array.shape[2]
+        if count > 0:
+            move_elements(array, (block + target) * width, (block + source) * width, count * width)
+
+    def compiled(array: Any, slot: Any, tree: Any, target: Any, source: Any, count: Any) -> None:
+        block = (slot * array.shape[1] + tree) * array.shape[2]
+        if count > 0:
+            move_elements(array, block + target, block + source, count)
+
+    return compiled_rows if array.ndim == 4 else compiled
+
+
+def prefetch_rows(array: NDArray[Any], slot: Any, tree: Any, first: Any, count: Any) -> None:
+    """Ask for the cache lines of `count` rows of a tree's block; changes nothing but the time later loads take."""
+
+
+@overload(prefetch_rows, jit_options={"_nrt": False})
+def _prefetch_rows(array: Any, slot: Any, tree: Any, first: Any, count: Any) -> Callable[..., None]:
+    def compiled_rows(array: Any, slot: Any, tree: Any, first: Any, count: Any) -> None:
+        width = array.shape[3]
+        row = (slot * array.shape[1] + tree) * array.shape[2] + first
+        prefetch_words(array, row * width, count * width)
+
+    def compiled(array: Any, slot: Any, tree: Any, first: Any, count: Any) -> None:
+        prefetch_words(array, (slot * array.shape[1] + tree) * array.shape[2] + first, count)
+
+    return compiled_rows if array.ndim == 4 else compiled
+
+
+def prefetch_words(array: NDArray[Any], first: int, count: int) -> None:
+    """Ask for the cache lines of `count` elements, counted over the whole array; as `prefetch_rows`."""
+
+
+@overload(prefetch_words, jit_options={"_nrt": False})
+def _prefetch_words(array: Any, first: Any, count: Any) -> Callable[..., None]:
+    step = CACHE_LINE * 8 // array.dtype.bitwidth
+
+    def compiled(array: Any, first: Any, count: Any) -> None:
+        for element in range(first, first + count, step):
+            prefetch_element(array, element)
+        prefetch_element(array, first + count - 1)
+
+    return compiled
+
+
+@inner
+def exchange(array: NDArray[Any], slot: int, tree: int, position: int, victim: int) -> int:
+    """Close the gap of row `victim` and open one before row `position`, both counted before the move.
 
     Returns
     -------
     place
-        The leaf that is free now. `points` is modified in place.
+        The row that is free now. `array` is modified in place.
     """
-    n_columns = points.shape[3]
     if victim < position:
-        for leaf in range(victim, position - 1):
-            for column in range(n_columns):
-                points[slot, tree, leaf, column] = points[slot, tree, leaf + 1, column]
+        shift(array, slot, tree, victim, victim + 1, position - 1 - victim)
         return position - 1
-    for leaf in range(victim, position, -1):
-        for column in range(n_columns):
-            points[slot, tree, leaf, column] = points[slot, tree, leaf - 1, column]
+    shift(array, slot, tree, position + 1, position, victim - position)
     return position
-
-
-@kernel
-def move_keys(keys: NDArray[np.uint8], slot: int, tree: int, position: int, victim: int) -> None:
-    """Move the keys as `move_points` moves the points. Modified in place."""
-    if victim < position:
-        for leaf in range(victim, position - 1):
-            keys[slot, tree, leaf] = keys[slot, tree, leaf + 1]
-    else:
-        for leaf in range(victim, position, -1):
-            keys[slot, tree, leaf] = keys[slot, tree, leaf - 1]
-
-
-@kernel
-def open_node(nodes: NDArray[np.uint32], slot: int, tree: int, node: int, n_nodes: int) -> None:
-    """Shift the records from `node` on one place up. Modified in place."""
-    for index in range(n_nodes, node, -1):
-        nodes[slot, tree, index] = nodes[slot, tree, index - 1]
-
-
-@kernel
-def close_node(nodes: NDArray[np.uint32], slot: int, tree: int, node: int, n_nodes: int) -> None:
-    """Shift the records behind `node` one place down over it. Modified in place."""
-    for index in range(node, n_nodes - 1):
-        nodes[slot, tree, index] = nodes[slot, tree, index + 1]

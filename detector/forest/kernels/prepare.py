@@ -1,0 +1,81 @@
+"""Everything that can be done for a model before its turn, so that its memory is at hand when it comes.
+
+In production every model is cold: what a point costs is waiting for memory. So while one model works, the next one's
+point descends its trees (whose records were asked for one model earlier still) and asks for the points it will be
+compared with, and the records of the one after that are asked for a tree at a time. None of this changes a model.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.forest.kernels.descend import descend, n_leaves
+from detector.forest.kernels.kernel import inner, kernel
+from detector.forest.kernels.node import leaf_of, mass_of
+from detector.forest.kernels.quantise import encode_point
+from detector.forest.kernels.sample import is_due
+from detector.forest.kernels.scratch import Scratch
+from detector.forest.kernels.vector import prefetch_rows, prefetch_words
+from detector.forest.state import ForestState
+
+AHEAD_MASS = 64
+"""Largest subtree whose points are asked for: the part of a tree that a point is usually compared with."""
+
+NO_SLOT = -1
+
+
+@inner
+def ask_for_header(state: ForestState, slot: int) -> None:
+    """Ask for what a model keeps beside its trees."""
+    prefetch_words(state.seen, slot, 1)
+    prefetch_words(state.random, slot, 1)
+    n_trees = state.next_accept.shape[1]
+    prefetch_words(state.next_accept, slot * n_trees, n_trees)
+
+
+@inner
+def ask_for_tree(state: ForestState, slot: int, tree: int) -> None:
+    """Ask for the records of one tree."""
+    prefetch_rows(state.nodes, slot, tree, 0, state.nodes.shape[2])
+
+
+@inner
+def ask_for_points(state: ForestState, slot: int, scratch: Scratch) -> None:
+    """Ask for the points near the end of every path, and for all of a tree that will change."""
+    for tree in range(state.keys.shape[1]):
+        if is_due(state, slot, tree):
+            prefetch_rows(state.points, slot, tree, 0, n_leaves(state, slot))
+            prefetch_rows(state.keys, slot, tree, 0, state.keys.shape[2])
+        else:
+            level = np.int64(scratch.depth[tree])
+            place = np.int64(scratch.path[level, tree])
+            while level > 0 and mass_of(np.int64(scratch.path[level - 1, tree])) <= AHEAD_MASS:
+                level -= 1
+                place = np.int64(scratch.path[level, tree])
+            prefetch_rows(state.points, slot, tree, leaf_of(place), mass_of(place))
+
+
+@inner
+def prepare_query(state: ForestState, slot: int, point: NDArray[np.float32], scratch: Scratch) -> None:
+    """Encode a point, take it down every tree and ask for the points around. Modified in place: `scratch`."""
+    encode_point(point, scratch.query[0])
+    if n_leaves(state, slot) > 0:
+        descend(state, slot, scratch)
+        ask_for_points(state, slot, scratch)
+
+
+@kernel
+def prefetch(state: ForestState, slot: int) -> None:
+    """Ask for the memory a model needs to take a point down its trees: two models ahead of its turn is best."""
+    ask_for_header(state, slot)
+    for tree in range(state.nodes.shape[1]):
+        ask_for_tree(state, slot, tree)
+
+
+@kernel
+def prepare(state: ForestState, slot: int, point: NDArray[np.float32], scratch: Scratch) -> None:
+    """Take a point, float32, shape (n_columns,), down a model's trees: one model ahead of its turn is best.
+
+    Afterwards `scratch` serves `score_prepared` and `update_prepared`, as long as the model does not change.
+    Modified in place: `scratch`.
+    """
+    prepare_query(state, slot, point, scratch)
