@@ -126,6 +126,7 @@ def _replay(
     now_ms = until_ms or 0
     stores.prepare()
     for config in configs:
+        log.info("replaying", detector=config.detector_id, until_ms=now_ms)
         job = open_job(config, stores, now_ms, start_ms)
         report = poll(job, stores, now_ms, should_stop=stopping.is_set)
         save_checkpoints(job, stores.checkpoints, every_windows=1)
