@@ -110,7 +110,7 @@ class DetectorConfig(BaseModel):
     result_index_min_age: NotYet = not_yet("age at which a result index is rolled over.")
     result_index_ttl: NotYet = not_yet("age at which a result index is deleted.")
     flatten_custom_result_index: NotYet = not_yet(
-        "a second result index with flat fields.", {"enum": [False, None]}
+        "a second result index with flat fields.", {"type": ["boolean", "null"], "enum": [False, None]}
     )
 
     ui_metadata: Any = _carried("What the plugin's user interface keeps.")

@@ -29,9 +29,11 @@ class Period(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    interval: int = Field(strict=True, description="How many units, a whole number.")
+    interval: int = Field(
+        strict=True, description="How many units, a whole number.", json_schema_extra={"minimum": 0}
+    )
     unit: Annotated[Unit, BeforeValidator(_unit)] = Field(
-        description="Seconds, Minutes, Hours, Days or Weeks; in any case."
+        description="Seconds, Minutes, Hours, Days or Weeks."
     )
 
     def __str__(self) -> str:
