@@ -3,7 +3,7 @@
 `{"period": {"interval": 10, "unit": "Minutes"}}`, for `detection_interval` and `window_delay`.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -12,13 +12,12 @@ from detector.problem import quoted
 from features.windows import Unit
 
 
-def _unit(value: object) -> Any:  # noqa: ANN401 - what is no text is left to pydantic to refuse
+def _unit(value: object) -> Unit:
     """Accept a unit in any case: the plugin writes `Minutes`, its API also takes `MINUTES`."""
-    if not isinstance(value, str):
-        return value
-    found = next((unit for unit in Unit if unit.lower() == value.lower()), None)
+    word = str(value)
+    found = next((unit for unit in Unit if unit.lower() == word.lower()), None)
     if found is None:
-        hint = near_miss(value, Unit)
+        hint = near_miss(word, Unit)
         msg = f"must be one of {', '.join(Unit)}, got {quoted(value)}{'; ' if hint else ''}{hint}"
         raise ValueError(msg)
     return found
