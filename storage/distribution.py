@@ -39,10 +39,10 @@ MODULES = (
     "reindex",
     "transport-netty4",
 )
-"""Modules that are unpacked; each one more costs start time.
+"""Modules that are unpacked: those that mappings, queries and pipelines of ordinary indices use.
 
-Left out on purpose: analysis-common, because it needs text tables that the packaged Java runtime lacks, and with it
-no index can be created; nothing depends on it.
+The others are half of the distribution. Left out on purpose is analysis-common: it needs text tables that the
+packaged Java runtime lacks, and no index can be created while it is there; nothing depends on it.
 """
 
 RECIPE = 1

@@ -5,36 +5,30 @@ Knows when a node starts, who owns it and when it ends; must not know what is st
 
 import contextlib
 import os
-import re
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Self
+from typing import Self, cast
 
-import psutil
-import requests
-
-from storage import watchdog
+from storage import node_status, preflight
+from storage.class_archive import archive_path, keep_archive
 from storage.distribution import VERSION, Progress, install, no_progress
 from storage.jvm import find_java
 from storage.launch import Launch
-from storage.node_cache import cache_folder, ensure_free, translate_disk_errors
+from storage.node_cache import cache_folder, translate_disk_errors
 from storage.node_error import NodeError
 from storage.node_record import NodeRecord, hold, record_file
+from storage.node_user import make_folder, node_user
+from storage.owned_process import OwnedProcess
+from storage.watchdog import Order
 
 HEAP = "1g"
 START_TIMEOUT_S = 120.0
 POLL_S = 0.05
-NEEDED_DISK_BYTES = 256 << 20
-"""Free space below which a node is not started: OpenSearch loses data when the disk fills up."""
-
-OVERHEAD_MB = 300
-"""Memory that Java takes beside its heap."""
+LAST_WORDS = 12
+"""Lines of the node's log in the message about a node that did not come up."""
 
 MIRROR_VARIABLE = "OUTRIDER_ARTIFACTS"
 """Environment variable with the URL of an artifact repository to download from."""
@@ -43,12 +37,13 @@ MIRROR_VARIABLE = "OUTRIDER_ARTIFACTS"
 class EmbeddedNode:
     """An OpenSearch node that lives as long as the program that started it.
 
-    Use it as a context manager, or call `start` and `stop`. When the owner ends in any way, the node ends too.
+    Use it as a context manager, or call `start` and `stop`. However the owner ends, also of SIGKILL, the node
+    ends too, unless it was let go with `detach`.
 
     Parameters
     ----------
     data_folder
-        Where the data stay between two runs; default a temporary folder that goes away with the node.
+        Where the data stay from one run to the next; default a temporary folder that goes away with the node.
     heap
         Java heap, such as ``512m`` or ``1g``.
     port
@@ -59,12 +54,21 @@ class EmbeddedNode:
         OpenSearch version.
     settings
         More settings for ``opensearch.yml``.
+    jvm_flags
+        More flags for Java; they win over ours.
     start_timeout_s
-        Seconds until a node that does not answer is given up.
-    is_detached
-        Leave the node running when the owner ends.
+        Seconds after which a node that does not answer is given up.
     environ
         Environment variables; default those of this process.
+
+    Attributes
+    ----------
+    url
+        Where it answers; empty while it does not run.
+    pid
+        Its process number; 0 while it does not run.
+    data_folder
+        The folder in use; None before the start of a node with a temporary one.
     """
 
     def __init__(
@@ -76,22 +80,25 @@ class EmbeddedNode:
         *,
         version: str = VERSION,
         settings: Mapping[str, str] | None = None,
+        jvm_flags: tuple[str, ...] = (),
         start_timeout_s: float = START_TIMEOUT_S,
-        is_detached: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        self.heap_mb = heap_megabytes(heap)
+        self.data_folder = data_folder.expanduser().absolute() if data_folder else None
+        self.heap_mb = preflight.heap_megabytes(heap)
         self.port = port
         self.version = version
         self.url = ""
-        self._given_folder = data_folder
+        self.pid = 0
+        self._is_temporary = data_folder is None
         self._progress = progress
         self._settings = settings or {}
+        self._jvm_flags = jvm_flags
         self._start_timeout_s = start_timeout_s
-        self._is_detached = is_detached
         self._environ = os.environ if environ is None else environ
         self._undo = contextlib.ExitStack()
-        self._process: psutil.Process | None = None
+        self._launch: Launch | None = None
+        self._process: OwnedProcess | None = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -108,7 +115,12 @@ class EmbeddedNode:
             It cannot be fetched or started; the message says why and what to do.
         """
         try:
-            self._start()
+            folder = self._claim_folder()
+            preflight.ensure_room(folder, self.heap_mb, self.port)
+            launch = self._plan(folder)
+            with translate_disk_errors(folder):
+                launch.prepare()
+                self._run(launch)
         except BaseException:  # also Ctrl-C: nothing half-started stays behind
             self.stop()
             raise
@@ -116,144 +128,125 @@ class EmbeddedNode:
 
     def stop(self) -> None:
         """End the node and wait until it is gone; does nothing when it does not run."""
-        if self._process is not None:
-            watchdog.stop_process(self._process)
-            record_file(self.data_folder).unlink(missing_ok=True)
-            self._process = None
+        process, launch = self._process, self._launch
+        try:
+            if process is not None and launch is not None:
+                process.end()
+                self._forget(launch)
+        finally:
+            self._undo.close()
+            self._process, self._launch, self.url, self.pid = None, None, "", 0
+
+    def detach(self) -> None:
+        """Leave the node running when we end, until `storage.node_status.stop_node`.
+
+        Raises
+        ------
+        ValueError
+            The node does not run, or its folder is a temporary one.
+        """
+        if self._process is None or self._launch is None or self._is_temporary:
+            msg = "only a running node with a data folder of its own can be detached"
+            raise ValueError(msg)
+        self._record(self._launch, is_detached=True)
+        self._process.let_go()
+        self._process, self._launch = None, None
         self._undo.close()
-        self.url = ""
 
-    def _start(self) -> None:
+    def _claim_folder(self) -> Path:
+        """Take the data folder for ourselves, and stop the node of an owner that died without it."""
+        if self._is_temporary:
+            scratch = tempfile.TemporaryDirectory(prefix="outrider-node-", ignore_cleanup_errors=True)
+            self.data_folder = Path(self._undo.enter_context(scratch))
+            self.data_folder.chmod(0o755)  # the node's user has to enter it
+        folder = cast("Path", self.data_folder)
+        with translate_disk_errors(folder):
+            self._undo.enter_context(hold(make_folder(folder)))
+        record = NodeRecord.read(folder)
+        if record is not None and record.is_detached and record.process() is not None:
+            msg = f"a node runs on {folder} at {record.url}: use that, or stop it with outrider node stop"
+            raise NodeError(msg)
+        if record is not None:
+            record.stop()
+        return folder
+
+    def _plan(self, folder: Path) -> Launch:
         cache = cache_folder(self._environ)
-        home = install(cache, self.version, self._progress, self._environ.get(MIRROR_VARIABLE, ""))
         java = find_java(self._environ, cache)
-        self.data_folder = self._open_folder()
-        with translate_disk_errors(self.data_folder):
-            lock = self._undo.enter_context(hold(self.data_folder))
-            self._stop_stale()
-            self._check_room()
-            launch = Launch(
-                self.data_folder, home, java, self.heap_mb, self.port, uuid.uuid4().hex, self._settings
-            )
-            launch.write()
-        pipe = None if self._is_detached else self._undo.enter_context(self._watchdog())
-        self._process = launch.spawn()
-        if pipe is not None:
-            print(self._process.pid, launch.token, file=pipe, flush=True)
-        self._record(launch)
-        self.url = self._wait(launch)
-        self._record(launch)
-        if self._is_detached:
-            lock.close()
-
-    def _open_folder(self) -> Path:
-        if self._given_folder is None:
-            return Path(self._undo.enter_context(tempfile.TemporaryDirectory(prefix="outrider-node-")))
-        return self._given_folder.absolute()
-
-    def _stop_stale(self) -> None:
-        """Stop the node of an owner that died without taking it along."""
-        record = NodeRecord.read(self.data_folder)
-        process = record.process() if record else None
-        if record is None or process is None:
-            return
-        if record.is_detached:
-            msg = (
-                f"a node runs on {self.data_folder} at {record.url}: use it, or stop it (outrider node stop)"
-            )
-            raise NodeError(msg)
-        watchdog.stop_process(process)
-
-    def _check_room(self) -> None:
-        ensure_free(self.data_folder, NEEDED_DISK_BYTES)
-        available_mb = psutil.virtual_memory().available >> 20
-        if available_mb < self.heap_mb + OVERHEAD_MB:
-            msg = (
-                f"too little memory: a node with a heap of {self.heap_mb} MB takes {self.heap_mb + OVERHEAD_MB} MB "
-                f"and {available_mb} MB are free; end other programs, or choose a smaller heap (at least 256m)"
-            )
-            raise NodeError(msg)
-        if self.port:
-            _check_port(self.port)
-
-    @contextlib.contextmanager
-    def _watchdog(self):  # type: ignore[no-untyped-def]
-        process = subprocess.Popen(
-            [sys.executable, "-P", watchdog.__file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            start_new_session=True,
-            text=True,
+        home = install(cache, self.version, self._progress, self._environ.get(MIRROR_VARIABLE, ""))
+        return Launch(
+            folder=folder,
+            home=home,
+            java=java,
+            archive=archive_path(cache, home, java),
+            heap_mb=self.heap_mb,
+            port=self.port,
+            token=uuid.uuid4().hex,
+            settings=self._settings,
+            jvm_flags=self._jvm_flags,
         )
-        with process:  # leaving closes the pipe and waits
-            yield process.stdin
 
-    def _record(self, launch: Launch) -> None:
+    def _run(self, launch: Launch) -> None:
+        step = f"Starting OpenSearch {self.version}"
+        self._progress(step, 0, 0)
+        self._launch, self._process = launch, OwnedProcess(_order(launch))
+        self.pid = self._process.pid
+        self._record(launch)
+        self.url = self._await(launch, self._process)
+        self._record(launch)
+        self._progress(step, 1, 1)
+
+    def _record(self, launch: Launch, *, is_detached: bool = False) -> None:
         NodeRecord(
-            pid=self._process.pid,
+            pid=self.pid,
             token=launch.token,
             url=self.url,
             version=self.version,
             java=str(launch.java.home),
+            archive=str(launch.archive),
             heap_mb=self.heap_mb,
-            is_detached=self._is_detached and bool(self.url),
-        ).write(self.data_folder)
+            is_detached=is_detached,
+        ).write(launch.folder)
 
-    def _wait(self, launch: Launch) -> str:
+    def _await(self, launch: Launch, process: OwnedProcess) -> str:
         """Wait until the node listens and its indices are recovered; return its URL."""
         give_up = time.monotonic() + self._start_timeout_s
         while time.monotonic() < give_up:
-            self._check_alive(launch)
-            if launch.ports_file.exists() and (
-                match := re.search(r":(\d+)\s*$", launch.ports_file.read_text())
-            ):
-                url = f"http://127.0.0.1:{match[1]}"
-                if _is_recovered(url):
-                    return url
+            status = process.exit_status()
+            if status is not None:
+                msg = f"the node ended at its start (exit status {status}); {_last_words(launch.log)}"
+                raise NodeError(msg)
+            url = node_status.announced_url(launch.ports_file)
+            if url and node_status.is_recovered(url):
+                return url
             time.sleep(POLL_S)
-        msg = f"the node did not answer within {self._start_timeout_s:g} s; its last words:\n{_tail(launch.log)}"
+        msg = f"the node did not answer within {self._start_timeout_s:g} s; {_last_words(launch.log)}"
         raise NodeError(msg)
 
-    def _check_alive(self, launch: Launch) -> None:
-        with contextlib.suppress(psutil.TimeoutExpired):
-            code = self._process.wait(0)
-            msg = f"the node ended at its start (exit status {code}); its last words:\n{_tail(launch.log)}"
-            raise NodeError(msg)
+    def _forget(self, launch: Launch) -> None:
+        """Tidy up after a process that has ended, or whose watchdog was killed and that has not."""
+        record = NodeRecord.read(launch.folder)
+        if record is not None:
+            record.stop()
+        record_file(launch.folder).unlink(missing_ok=True)
+        if self.url:  # one that came up has loaded all its classes
+            keep_archive(launch.fresh_archive, launch.archive)
 
 
-def heap_megabytes(heap: str) -> int:
-    """Read a heap size such as ``512m`` or ``1g``, in MiB."""
-    match = re.fullmatch(r"(\d+)([mg])", heap.lower())
-    megabytes = int(match[1]) * {"m": 1, "g": 1024}[match[2]] if match else 0
-    if megabytes < 256:
-        msg = f"heap {heap!r}: expected a number with m or g, at least 256m, such as 512m or 1g"
-        raise NodeError(msg)
-    return megabytes
+def _order(launch: Launch) -> Order:
+    user = node_user()
+    return Order(
+        command=launch.command(),
+        folder=str(launch.folder),
+        log=str(launch.log),
+        environment={"LANG": "C.UTF-8", "PATH": os.defpath},  # JAVA_TOOL_OPTIONS and the like stay outside
+        user=None if user is None else user.pw_uid,
+        group=None if user is None else user.pw_gid,
+    )
 
 
-def _check_port(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            msg = f"port {port} is taken by another program ({error.strerror}): choose another, or 0 for any"
-            raise NodeError(msg) from error
-
-
-def _is_recovered(url: str) -> bool:
-    with requests.Session() as session, contextlib.suppress(requests.RequestException):
-        session.trust_env = False  # no proxy between us and the loopback interface
-        answer = session.get(
-            f"{url}/_cluster/health", params={"wait_for_status": "yellow", "timeout": "30s"}, timeout=40
-        )
-        return answer.status_code in (200, 408)
-    return False
-
-
-def _tail(log: Path, lines: int = 15) -> str:
-    """Return the end of a log without the stack traces."""
-    text = log.read_text(errors="replace").splitlines()
-    return "\n".join([line for line in text if not line.startswith("\t")][-lines:])
+def _last_words(log: Path) -> str:
+    """Return the end of a node's log without the stack traces."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    telling = [line for line in lines if line.strip() and not line.startswith("\t")]
+    return "\n".join(["its last words:", *telling[-LAST_WORDS:]])

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from storage.node_error import NodeError
+from storage.node_user import make_folder
 
 CACHE_VARIABLE = "OUTRIDER_CACHE"
 """Environment variable that names another folder for downloads."""
@@ -24,7 +25,7 @@ ROOT_DATA = Path("/var/lib/outrider")
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
     """Return the folder for downloads: ``OUTRIDER_CACHE``, else the user's cache folder."""
-    if CACHE_VARIABLE in environ:
+    if environ.get(CACHE_VARIABLE):
         return Path(environ[CACHE_VARIABLE]).expanduser().absolute()
     if os.geteuid() == 0:
         return ROOT_CACHE
@@ -32,19 +33,10 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
 
 
 def default_data_folder(environ: Mapping[str, str]) -> Path:
-    """Return the folder of the node that belongs to the command line."""
+    """Return the data folder of the node that belongs to the command line."""
     if os.geteuid() == 0:
         return ROOT_DATA / "node"
-    return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "outrider" / "node"
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Wait until no other process holds the lock file ``path``, then hold it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "outrider" / "node"
 
 
 def build_once(target: Path, needed_bytes: int, build: Callable[[Path], None]) -> Path:
@@ -66,11 +58,47 @@ def build_once(target: Path, needed_bytes: int, build: Callable[[Path], None]) -
     """
     if target.is_dir():
         return target
-    with translate_disk_errors(target.parent), locked(target.with_name(f"{target.name}.lock")):
-        if not target.is_dir():
-            ensure_free(target.parent, needed_bytes)
-            _build(target, build)
+    with translate_disk_errors(target.parent):
+        make_folder(target.parent)
+        with _locked(target.with_name(f"{target.name}.lock")):
+            if not target.is_dir():
+                ensure_free(target.parent, needed_bytes)
+                _build(target, build)
     return target
+
+
+@contextmanager
+def translate_disk_errors(folder: Path) -> Iterator[None]:
+    """Turn a full disk, or a folder that may not be written, into a NodeError."""
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or folder
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            msg = f"disk full while writing {place}: free some space and start again"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            msg = f"cannot write {place} ({error.strerror}): name a folder that is yours"
+        else:
+            raise
+        raise NodeError(msg) from error
+
+
+def ensure_free(folder: Path, needed_bytes: int) -> None:
+    """Raise NodeError unless the file system of ``folder`` has that much room."""
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes:
+        msg = (
+            f"disk full: {folder} has {free >> 20} MB free and {needed_bytes >> 20} MB are needed; free some "
+            f"space, or use another disk ({CACHE_VARIABLE} names the folder for downloads)"
+        )
+        raise NodeError(msg)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _build(target: Path, build: Callable[[Path], None]) -> None:
@@ -87,34 +115,6 @@ def _build(target: Path, build: Callable[[Path], None]) -> None:
 
 def _let_everyone_read(folder: Path) -> None:
     """Undo a strict umask: when root starts the node, another user has to read these files."""
-    folder.chmod(0o755)
-    for path in folder.rglob("*"):
+    for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
-            executable = path.is_dir() or path.stat().st_mode & 0o100
-            path.chmod(0o755 if executable else 0o644)
-
-
-def ensure_free(folder: Path, needed_bytes: int) -> None:
-    """Raise NodeError unless the file system of ``folder`` has that much room."""
-    free = shutil.disk_usage(folder).free
-    if free < needed_bytes:
-        msg = (
-            f"disk full: {folder} has {free >> 20} MB free and {needed_bytes >> 20} MB are needed; "
-            f"free some space, or name another folder (downloads: {CACHE_VARIABLE}, data: --data)"
-        )
-        raise NodeError(msg)
-
-
-@contextmanager
-def translate_disk_errors(folder: Path) -> Iterator[None]:
-    """Turn a full disk or a folder that may not be written into a NodeError."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            msg = f"disk full while writing {error.filename or folder}: free some space and start again"
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            msg = f"cannot write {error.filename or folder} ({error.strerror}): name a folder that is yours"
-        else:
-            raise
-        raise NodeError(msg) from error
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)

@@ -1,12 +1,14 @@
 """Remembers which process serves a data folder, and who may touch it.
 
-An owner holds the lock of the folder as long as it lives: the kernel lets go of it however the owner ends. So a
-recorded process whose folder is not locked was either left running on purpose or is stale.
+An owner holds the lock of the folder as long as it lives; the kernel lets go of it however the owner ends. So
+a recorded process whose folder is not locked was either left running on purpose or is stale.
 Must not know how a node is started.
 """
 
+import contextlib
 import fcntl
 import json
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Self
@@ -14,7 +16,9 @@ from typing import IO, Self
 import psutil
 
 from storage.node_error import NodeError
-from storage.watchdog import find_process
+from storage.watchdog import GRACE_S
+
+POLL_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,13 @@ class NodeRecord:
     pid, token
         Process number, and the word on its command line that proves that the number was not given to another.
     url
-        Where it answers.
+        Where it answers; empty while it starts.
     version
         OpenSearch version.
     java
-        Java home that it runs on.
+        Home of the Java runtime.
+    archive
+        Where its archive of classes belongs.
     heap_mb
         Java heap in MiB.
     is_detached
@@ -42,6 +48,7 @@ class NodeRecord:
     url: str
     version: str
     java: str
+    archive: str
     heap_mb: int
     is_detached: bool
 
@@ -51,7 +58,7 @@ class NodeRecord:
         path = record_file(folder)
         try:
             return cls(**json.loads(path.read_text()))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, TypeError) as error:
             msg = (
@@ -66,8 +73,43 @@ class NodeRecord:
         scratch.rename(record_file(folder))
 
     def process(self) -> psutil.Process | None:
-        """Return the process if it runs."""
-        return find_process(self.pid, self.token)
+        """Return the process if it runs and is still the recorded one."""
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(self.pid)
+            if any(
+                self.token in word for word in process.cmdline()
+            ):  # empty for a dead one not yet collected
+                return process
+        return None
+
+    def stop(self) -> bool:
+        """End the process and wait until it is gone; tell whether there was one.
+
+        Raises
+        ------
+        NodeError
+            It may not be ended, or does not go.
+        """
+        if self.process() is None:
+            return False
+        for send in (psutil.Process.terminate, psutil.Process.kill):
+            self._send(send)
+            give_up = time.monotonic() + GRACE_S
+            while time.monotonic() < give_up:
+                if self.process() is None:
+                    return True
+                time.sleep(POLL_S)
+        msg = f"the node's process {self.pid} does not end: restart the machine"
+        raise NodeError(msg)
+
+    def _send(self, send: object) -> None:
+        process = self.process()
+        try:
+            if process is not None:
+                send(process)  # type: ignore[operator]
+        except psutil.AccessDenied as error:
+            msg = f"process {self.pid} belongs to another user: stop the node as who started it"
+            raise NodeError(msg) from error
 
 
 def record_file(folder: Path) -> Path:
@@ -81,13 +123,12 @@ def hold(folder: Path) -> IO[str]:
     Raises
     ------
     NodeError
-        Another process owns the node of this folder.
+        A running program owns the node of this folder.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     file = (folder / "node.lock").open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         file.close()
         msg = f"the data folder {folder} is in use by another running program: end it, or name another folder"
         raise NodeError(msg) from error

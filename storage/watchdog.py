@@ -1,46 +1,74 @@
-"""Stops a process when its owner is gone, however the owner went: run as a program of its own by the owner.
+"""Starts a program, and ends it when whoever asked for it is gone, however that went.
 
-It reads one line from the owner, the number of the process and a word on its command line, and then waits for the end
-of the input, which the kernel brings about when the owner dies. Knows processes; must not know OpenSearch.
+A program of its own, run by the owner of an embedded node and speaking with it over pipes:
+
+- in: one line of JSON, the order (see `Order`); then either the line ``detach``, which means leave the
+  program running, or the end of the input, which the kernel brings about when the owner dies, even of SIGKILL;
+- out: the number of the process; when it has ended, its exit status.
+
+Being the parent it can neither miss the program nor hit another one that got its number. Uses the standard
+library only, so that it starts in no time; must not know what it starts.
 """
 
 import contextlib
+import json
+import os
+import subprocess
 import sys
+import threading
+from pathlib import Path
+from typing import TypedDict
 
-import psutil
-
-GRACE_S = 15
-"""Seconds between asking a process to end and killing it."""
-
-
-def find_process(pid: int, token: str) -> psutil.Process | None:
-    """Return the process with that number if it is still the one whose command line holds ``token``."""
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(pid)
-        if any(token in word for word in process.cmdline()):  # empty for a zombie
-            return process
-    return None
+GRACE_S = 30
+"""Seconds between asking the program to end and killing it."""
 
 
-def stop_process(process: psutil.Process, grace_s: float = GRACE_S) -> None:
-    """Ask a process to end and kill it if it does not; return when it is gone."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.terminate()
-        try:
-            process.wait(grace_s)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait(grace_s)
+class Order(TypedDict):
+    """What to start.
+
+    ``user`` and ``group`` are the numbers to run it as, None for our own; ``log`` takes what it prints.
+    """
+
+    command: list[str]
+    folder: str
+    log: str
+    environment: dict[str, str]
+    user: int | None
+    group: int | None
 
 
 def main() -> None:
-    """Wait for the owner's end, then stop the process that it named."""
-    line = sys.stdin.readline().split()
-    sys.stdin.read()
-    if len(line) == 2:
-        process = find_process(int(line[0]), line[1])
-        if process is not None:
-            stop_process(process)
+    """Serve one order."""
+    order: Order = json.loads(sys.stdin.readline())
+    with Path(order["log"]).open("wb") as log:
+        program = subprocess.Popen(  # noqa: S603 - the owner is who started us
+            order["command"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=order["folder"],
+            env=order["environment"],
+            user=order["user"],
+            group=order["group"],
+            extra_groups=None if order["user"] is None else [],
+            start_new_session=True,  # Ctrl-C in the owner's terminal does not reach it
+        )
+    print(program.pid, flush=True)  # noqa: T201
+    threading.Thread(target=_end_with_owner, args=(program,), daemon=True).start()
+    status = program.wait()
+    with contextlib.suppress(BrokenPipeError):
+        print(status, flush=True)  # noqa: T201
+    os._exit(0)  # an ordinary exit would wait for the other thread's reading
+
+
+def _end_with_owner(program: subprocess.Popen[bytes]) -> None:
+    if sys.stdin.readline().strip() == "detach":
+        os._exit(0)
+    program.terminate()
+    try:
+        program.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        program.kill()
 
 
 if __name__ == "__main__":
