@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from detector.config import DetectorConfig
 from detector.documents import Document, DocumentMaker
-from detector.journal_entry import JournalEntry
 from detector.fleet import ModelSettings
+from detector.journal_entry import JournalEntry
 from detector.partition import Partition, select
 from detector.roster import Entity, partition_of
 from features.block import FeatureBlock
@@ -23,8 +23,9 @@ from storage.records import Marker, Registration
 N_PARTITIONS = 64
 """Partitions of a detector with category fields. Fixed: ids of journal, markers and checkpoints hold the number."""
 
-WINDOWS_PER_BLOCK = 1_000
-"""Most windows a block, so that progress is committed at a steady pace while catching up."""
+WINDOWS_PER_BLOCK = 2_000
+ROWS_PER_BLOCK = 50_000
+"""Most windows a block, and most windows times entities: catching up commits its progress every few seconds."""
 
 
 class Job:
@@ -51,9 +52,7 @@ class Job:
             interval=config.interval,
             category_fields=self.source.category_fields,
             feature_names=tuple(feature.feature_name for feature in self.source.features),
-            feature_ids=tuple(
-                feature.feature_id or feature.feature_name for feature in self.source.features
-            ),
+            feature_ids=tuple(feature.feature_id or feature.feature_name for feature in self.source.features),
         )
 
     @property
@@ -92,13 +91,13 @@ class Job:
     def next_windows(self, now_ms: int) -> NDArray[np.int64]:
         """Return the ends of the closed windows of the next block, none when all are done.
 
-        int64, shape (n_windows,); as many whole windows as fit one request for the entities known by now. A
-        detector of which no entity is known yet begins with a single window.
+        int64, shape (n_windows,); fewer, the more entities are known by now. A detector of which no entity is
+        known yet begins with a single window.
         """
         interval, delay = self.config.interval, self.config.window_delay_ms
         is_single = not self.source.category_fields
         n_entities = 1 if is_single else self.n_entities
-        most = windows_per_request(n_entities, WINDOWS_PER_BLOCK) if n_entities else 1
+        most = windows_per_request(n_entities, WINDOWS_PER_BLOCK, ROWS_PER_BLOCK) if n_entities else 1
         horizon = self.frontier_ms + (most + 1) * interval.milliseconds
         return closed_windows(self.frontier_ms, min(now_ms, horizon + delay), interval, delay)[:most]
 

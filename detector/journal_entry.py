@@ -5,7 +5,7 @@ neither where entries are kept nor what becomes of them.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,7 @@ class JournalEntry:
             "settings_revision": self.settings_revision,
             "numeric_version": self.numeric_version,
         }
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "end_times_ms": self.end_times_ms,
             "rows": self.rows,
             "values": self.values,
@@ -78,5 +78,13 @@ def decode_entry(block: bytes) -> JournalEntry:
             f"this release has version {NUMERIC_VERSION}: run the release that wrote it"
         )
         raise PackingError(msg)
-    entities = tuple(tuple(entity) for entity in fields.pop("new_entities"))
-    return JournalEntry(new_entities=entities, **fields, **arrays)
+    return JournalEntry(
+        kind=fields["kind"],
+        new_entities=tuple(tuple(entity) for entity in fields["new_entities"]),
+        settings_revision=fields["settings_revision"],
+        numeric_version=fields["numeric_version"],
+        end_times_ms=arrays["end_times_ms"],
+        rows=arrays["rows"],
+        values=arrays["values"],
+        doc_counts=arrays["doc_counts"],
+    )

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 DOCUMENTS_AT_ONCE = 5_000
 """Documents gathered before they are written: some megabytes, so that small partitions share a request."""
 
-EntryMaker = Callable[[Partition, FeatureBlock], JournalEntry | None]
+EntryMaker = Callable[[Partition, FeatureBlock, int], JournalEntry | None]
 
 
 @dataclass

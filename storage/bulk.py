@@ -11,9 +11,9 @@ from typing import Any, Literal, NamedTuple
 import orjson
 from opensearchpy import OpenSearch
 
-from storage.translate import translate_errors
 from storage.errors import Unavailable, error_of
 from storage.retry import Retry
+from storage.translate import translate_errors
 
 REQUEST_BYTES = 5_000_000
 """Size at which a request is closed: large enough to be cheap, far below http.max_content_length (100 MB)."""
@@ -25,10 +25,10 @@ ABSENT = 404
 
 
 class Item(NamedTuple):
-    """One write. `parameters` are those of its metadata line, such as `version` or `if_seq_no`."""
+    """One write into the index `target`; `parameters` go into its metadata line, such as `if_seq_no`."""
 
     operation: Literal["index", "create", "delete"]
-    index: str
+    target: str
     id: str
     source: bytes = b""
     parameters: Mapping[str, Any] = {}
@@ -106,7 +106,7 @@ def _outcome(operation: str, result: Mapping[str, Any]) -> Outcome:  # noqa: ARG
 
 def _lines(items: Sequence[Item]) -> Iterator[bytes]:
     for item in items:
-        metadata = {"_index": item.index, "_id": item.id, **item.parameters}
+        metadata = {"_index": item.target, "_id": item.id, **item.parameters}
         yield orjson.dumps({item.operation: metadata}) + b"\n"
         if item.operation != "delete":
             yield item.source + b"\n"

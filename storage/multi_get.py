@@ -5,10 +5,9 @@ from typing import Any
 
 from opensearchpy import OpenSearch
 
-from storage.translate import translate_errors
-
 from storage.errors import error_of
 from storage.retry import Retry
+from storage.translate import translate_errors
 
 
 def multi_get(
