@@ -149,9 +149,9 @@ def error_of(
     index = reason.index or index
     at = host_of(origin)
     about = f"{at}: index {index}" if index else at
-    block = _block(reason)
-    if block:
-        return ReadOnly(f"{about}: {block} ({reason.text})", status=status, reason=reason.text)
+    block = _blocked(status, reason, about)
+    if block is not None:
+        return block
     if status in {401, 403}:
         return _access_denied(status, reason, about)
     if "index_not_found_exception" in reason.kinds:
@@ -161,8 +161,7 @@ def error_of(
             f"{about}: another writer was first: {reason.text}", status=status, reason=reason.text
         )
     if _is_temporary(status, reason):
-        wait_s = origin.retry_after_s if origin else None
-        return Unavailable(f"{about}: not available now ({status}): {reason.text}", retry_after_s=wait_s)
+        return _unavailable(status, reason, about, origin)
     text = f"{about}: refused ({status}): {reason.text or 'no reason given'}{_advice(status, reason, origin)}"
     kind = BadRequest if status == 400 or "too_many_buckets_exception" in reason.kinds else Rejected
     return kind(text, status=status, reason=reason.text)
@@ -179,24 +178,43 @@ def _is_temporary(status: int, reason: Reason) -> bool:
     return status in {408, 429} or status >= 500 or "task_cancelled_exception" in reason.kinds
 
 
-def _block(reason: Reason) -> str:
-    """Explain a block that forbids writing; empty when there is none."""
-    if "cluster_block_exception" not in reason.kinds:
-        return ""
-    if "read-only-allow-delete" in reason.text or "read-only / allow delete" in reason.text:
-        return (
+_BLOCKS = (
+    (
+        ("read-only-allow-delete", "read-only / allow delete"),
+        (
             "read-only because the disk is full: free or add disk space; the cluster lifts the block "
             "(index.blocks.read_only_allow_delete) when usage falls below the high watermark"
-        )
-    if "cluster read-only" in reason.text:
-        return "the whole cluster is read-only: set cluster.blocks.read_only to null in its settings"
-    if "create-index" in reason.text:
-        return (
-            "the cluster does not allow new indices: set cluster.blocks.create_index to null in its settings"
-        )
-    if "read-only" in reason.text or "index write" in reason.text:
-        return "the index is read-only: set its index.blocks.read_only and index.blocks.write to null"
-    return ""
+        ),
+    ),
+    (("cluster read-only",), "the whole cluster is read-only: set cluster.blocks.read_only to null"),
+    (("create-index",), "the cluster takes no new indices: set cluster.blocks.create_index to null"),
+    (
+        ("index read-only", "index write"),
+        "the index is read-only: set its index.blocks.read_only and index.blocks.write to null",
+    ),
+)
+"""Words of a block that forbids writing, and what to do about it."""
+
+
+def _blocked(status: int, reason: Reason, about: str) -> Rejected | None:
+    """Explain a block; None when there is none, or when it is the one of a cluster that is starting."""
+    if not reason.kinds & {"cluster_block_exception", "index_create_block_exception"} or status >= 500:
+        return None
+    for words, advice in _BLOCKS:
+        if any(word in reason.text for word in words):
+            return ReadOnly(f"{about}: {advice} ({reason.text})", status=status, reason=reason.text)
+    text = f"{about}: blocked in the cluster's settings: {reason.text}: set the block to null"
+    return Rejected(text, status=status, reason=reason.text)
+
+
+def _unavailable(status: int, reason: Reason, about: str, origin: Origin | None) -> Unavailable:
+    if "missing shards" in reason.text:
+        # the cluster's advice, to accept partial results, would turn a gap into a drop to zero
+        shards = reason.text.split("missing shards")[1].split(". Consider")[0].strip()
+        text = f"{about}: shards {shards} are red: the cluster must bring them back (_cluster/allocation/explain)"
+    else:
+        text = f"{about}: not available now ({status}): {reason.text or 'no reason given'}"
+    return Unavailable(text, retry_after_s=origin.retry_after_s if origin else None)
 
 
 def _access_denied(status: int, reason: Reason, about: str) -> AccessDenied:
@@ -238,6 +256,8 @@ def _advice(status: int, reason: Reason, origin: Origin | None) -> str:
         return ": the request is larger than http.max_content_length of the cluster, or than a proxy takes"
     if "too_many_buckets_exception" in reason.kinds:
         return ": raise search.max_buckets of the cluster"
+    if "index_closed_exception" in reason.kinds:
+        return ": open the index, or leave it out"
     return ""
 
 

@@ -6,15 +6,15 @@ Pure: dictionaries in, text out. Decides nothing; `storage.errors` does.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-MAX_REASON_CHARACTERS = 1000
+HEAD_CHARACTERS, TAIL_CHARACTERS = 600, 300
+"""Kept of a longer reason. It may quote a whole query or document id, and then says at the end what is wrong."""
+
+_SAYS_NOTHING = frozenset({"", "all shards failed", "Partial shards failure"})
 
 
 @dataclass(frozen=True)
 class Reason:
     """What the cluster said about a request that it did not carry out."""
-
-    kind: str
-    """Type of the exception that says most, for example ``index_not_found_exception``; empty when unknown."""
 
     text: str
     """The reasons from the outer to the inner one, without repeats."""
@@ -23,7 +23,7 @@ class Reason:
     """The index it is about, when the answer names one."""
 
     kinds: frozenset[str]
-    """All exception types in the answer."""
+    """The types of all exceptions in it, for example ``index_not_found_exception``."""
 
 
 def read_reason(error: object, plain: str = "") -> Reason:
@@ -42,17 +42,17 @@ def read_reason(error: object, plain: str = "") -> Reason:
     Reason
         With the failures of shards read out: the outer "all shards failed" says nothing.
     """
-    causes = [cause for cause in _causes(error) if cause.get("type") != "search_phase_execution_exception"]
-    if not causes:
-        text = error if isinstance(error, str) else _outer_reason(error) or plain
-        return Reason(_outer_kind(error), _shortened(" ".join(text.split())), None, _kinds([error]))
-    texts: dict[str, None] = {}
+    causes = [cause for cause in _causes(error) if _words(cause) not in _SAYS_NOTHING]
+    texts: list[str] = []
     for cause in causes:
-        text = str(cause.get("reason") or cause.get("type"))
+        text = _words(cause)
         if not any(text in known for known in texts):
-            texts[text] = None
+            texts.append(text)
+    if not causes:
+        texts = [error if isinstance(error, str) else plain]
     index = next((str(cause["index"]) for cause in causes if cause.get("index")), None)
-    return Reason(str(causes[0].get("type", "")), _shortened(": ".join(texts)), index, _kinds(causes))
+    kinds = frozenset(str(cause["type"]) for cause in causes if "type" in cause)
+    return Reason(_shortened(": ".join(texts)), index, kinds)
 
 
 def _causes(error: object) -> Iterator[Mapping[str, object]]:
@@ -76,23 +76,20 @@ def _chain(cause: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
         inner = inner.get("caused_by")
 
 
+def _words(cause: Mapping[str, object]) -> str:
+    """Return the reason of one exception; its type when it gives none, as bugs of the server do."""
+    reason = cause.get("reason")
+    return str(cause.get("type") or "") if reason is None else str(reason)
+
+
 def _mappings(value: object) -> list[Mapping[str, object]]:
     """Return the objects of a list, nothing when it is no list."""
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
-def _kinds(causes: list[object] | list[Mapping[str, object]]) -> frozenset[str]:
-    return frozenset(str(cause["type"]) for cause in causes if isinstance(cause, Mapping) and "type" in cause)
-
-
-def _outer_kind(error: object) -> str:
-    return str(error.get("type", "")) if isinstance(error, Mapping) else ""
-
-
-def _outer_reason(error: object) -> str:
-    return str(error.get("reason") or error.get("type") or "") if isinstance(error, Mapping) else ""
-
-
 def _shortened(text: str) -> str:
-    """Cut what would fill a log line: an error may quote a whole query."""
-    return text if len(text) <= MAX_REASON_CHARACTERS else f"{text[:MAX_REASON_CHARACTERS]} …"
+    """Put the text on one line of a length that a log line can hold."""
+    line = " ".join(text.split()).rstrip(".;: ")
+    if len(line) <= HEAD_CHARACTERS + TAIL_CHARACTERS:
+        return line
+    return f"{line[:HEAD_CHARACTERS]} … {line[-TAIL_CHARACTERS:]}"

@@ -59,6 +59,8 @@ def translated(error: Exception, index: str | None = None) -> StorageError:
             return Unavailable(f"{host_of(origin)}: {error.error}")
         body = error.info if isinstance(error.info, dict) else {}
         plain = error.error if isinstance(error.error, str) else ""
+        if body.get("found") is False:
+            plain = f"document {body.get('_id')} does not exist in {body.get('_index')}"
         return error_of(
             error.status_code,
             body.get("error", body.get("message", body.get("Message"))),
@@ -93,7 +95,8 @@ def _connection_error(error: library.ConnectionError, origin: Origin | None) -> 
 
 
 def _tls_error(error: ssl.SSLError, at: str) -> StorageError:
-    reason = (error.reason or str(error)).replace("_", " ").lower()
+    # an error that Python itself makes, such as an unexpected end, has no reason of OpenSSL
+    reason = (getattr(error, "reason", None) or str(error)).replace("_", " ").lower()
     if isinstance(error, ssl.SSLCertVerificationError):
         text = (
             f"{at}: the cluster's certificate is not trusted: {error.verify_message}: "
