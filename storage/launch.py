@@ -127,7 +127,7 @@ class Launch:
             if not (self.folder / name).is_dir():
                 give_to_node(make_folder(self.folder / name))
             ensure_owned(self.folder / name)
-        for name in ("config", "tmp"):  # noqa: S108 - below our own folder
+        for name in ("config", "tmp"):
             # made anew each time: root must not write into a folder that another user can change
             shutil.rmtree(self.folder / name, ignore_errors=True)
             make_folder(self.folder / name)
@@ -159,7 +159,7 @@ class Launch:
             *archive_flags(self.archive, self.fresh_archive),
             *self.jvm_flags,
             f"-XX:ErrorFile={self.folder}/logs/hs_err_%p.log",
-            f"-Djava.io.tmpdir={self.folder}/tmp",
+            f"-Djava.io.tmpdir={self.folder}/tmp",  # noqa: S108 - below our own folder
             f"-Dopensearch.path.home={self.home}",
             f"-Dopensearch.path.conf={self.folder}/config",
             f"-Doutrider.node={self.token}",

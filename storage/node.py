@@ -5,6 +5,7 @@ Knows when a node starts, who owns it and when it ends; must not know what is st
 
 import contextlib
 import os
+import shutil
 import tempfile
 import time
 import uuid
@@ -19,7 +20,7 @@ from storage.jvm import find_java
 from storage.launch import Launch
 from storage.node_cache import cache_folder, translate_disk_errors
 from storage.node_error import NodeError
-from storage.node_record import NodeRecord, hold, record_file
+from storage.node_record import GRACE_S, NodeRecord, hold, record_file
 from storage.node_user import make_folder, node_user
 from storage.owned_process import OwnedProcess
 from storage.watchdog import Order
@@ -50,6 +51,8 @@ class EmbeddedNode:
         HTTP port on the loopback interface, 0 for any free one.
     progress
         Told about the download and other long steps.
+    keeps_data
+        False begins without what an earlier run left in the folder.
     version
         OpenSearch version.
     settings
@@ -78,6 +81,7 @@ class EmbeddedNode:
         port: int = 0,
         progress: Progress = no_progress,
         *,
+        keeps_data: bool = True,
         version: str = VERSION,
         settings: Mapping[str, str] | None = None,
         jvm_flags: tuple[str, ...] = (),
@@ -90,6 +94,7 @@ class EmbeddedNode:
         self.version = version
         self.url = ""
         self.pid = 0
+        self._keeps_data = keeps_data
         self._is_temporary = data_folder is None
         self._progress = progress
         self._settings = settings or {}
@@ -164,10 +169,12 @@ class EmbeddedNode:
             self._undo.enter_context(hold(make_folder(folder)))
         record = NodeRecord.read(folder)
         if record is not None and record.is_detached and record.process() is not None:
-            msg = f"a node runs on {folder} at {record.url}: use that, or stop it with outrider node stop"
+            msg = f"a node runs on {folder} at {record.url}: use that, or stop it with `outrider node stop`"
             raise NodeError(msg)
         if record is not None:
             record.stop()
+        if not self._keeps_data:
+            shutil.rmtree(folder / "data", ignore_errors=True)
         return folder
 
     def _plan(self, folder: Path) -> Launch:
@@ -242,6 +249,7 @@ def _order(launch: Launch) -> Order:
         environment={"LANG": "C.UTF-8", "PATH": os.defpath},  # JAVA_TOOL_OPTIONS and the like stay outside
         user=None if user is None else user.pw_uid,
         group=None if user is None else user.pw_gid,
+        grace_s=GRACE_S,
     )
 
 

