@@ -126,6 +126,11 @@ def shape_of(state: ForestState) -> ForestShape:
     return ForestShape(n_columns, n_trees, sample_size)
 
 
+def arrays_of(state: ForestState) -> tuple[NDArray[Any], ...]:
+    """Return the arrays of a state in the order of its fields; the leading axis of each is the slot."""
+    return tuple(state)
+
+
 def grow(state: ForestState, n_models: int) -> ForestState:
     """Copy a state into one of `n_models` slots; those behind its own are zero.
 
@@ -139,7 +144,7 @@ def grow(state: ForestState, n_models: int) -> ForestState:
         msg = f"`n_models` must be at least the {n_present} slots there are, got {n_models}"
         raise ValueError(msg)
     larger = allocate(shape_of(state), n_models)
-    for old, new in zip(state, larger, strict=True):
+    for old, new in zip(arrays_of(state), arrays_of(larger), strict=True):
         new[:n_present] = old
     return larger
 

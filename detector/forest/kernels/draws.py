@@ -6,18 +6,12 @@ generators", 2014.
 """
 
 import numpy as np
-from numba import config
 
-from detector.forest.kernels.kernel import Function, inner
+from detector.forest.kernels.kernel import inner, wrapping
 from detector.forest.state import ForestState
 
 
-def _wrapping(function: Function) -> Function:
-    """Let 64-bit arithmetic wrap silently without the JIT too, as it does in compiled code."""
-    return np.errstate(over="ignore")(function) if config.DISABLE_JIT else function
-
-
-@_wrapping
+@wrapping
 @inner
 def uniform(state: ForestState, slot: int) -> float:
     """Next number of a model, in the open interval (0, 1), a multiple of 2**-53 plus 2**-54."""

@@ -20,6 +20,7 @@ from detector.forest.kernels.node import (
     node_of,
     pack_record,
 )
+from detector.forest.kernels.score import separation
 from detector.forest.kernels.scratch import Scratch
 from detector.forest.kernels.vector import clear_box, shift, widen
 from detector.forest.state import ForestState
@@ -29,7 +30,7 @@ from detector.forest.state import ForestState
 def toss(state: ForestState, slot: int, top: int, depth: int, scratch: Scratch) -> int:
     """Level above which the point splits off: the first from `top` down that wins; the leaf always does."""
     for level in range(top, depth):
-        if uniform(state, slot) < scratch.chance[level]:
+        if uniform(state, slot) < separation(scratch.gaps[level]):
             return level
     return depth
 

@@ -6,23 +6,48 @@ bit for bit.
 """
 
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from numba import njit
+import numpy as np
+from numba import config, njit
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+@cache
+def _source_stamp() -> tuple[float, int]:
+    """Newest change and total size of all files of the package that hold kernels."""
+    package = Path(__file__).parents[2]
+    own = [*package.glob("forest/*.py"), *package.glob("forest/kernels/*.py")]
+    users = [path for path in package.glob("*.py") if b"forest.kernels" in path.read_bytes()]
+    found = [path.stat() for path in own + users]
+    return max(file.st_mtime for file in found), sum(file.st_size for file in found)
+
+
+def _compile(function: Function, **options: bool) -> Function:
+    dispatcher = njit(nogil=True, cache=True, error_model="numpy", **options)(function)
+    if hasattr(dispatcher, "_cache"):
+        # Numba takes a cached function for fresh as long as its own file is; but it holds those it calls, too.
+        dispatcher._cache._cache_file._source_stamp = _source_stamp()  # noqa: SLF001 - there is no public way
+    return cast("Function", dispatcher)
+
+
 def kernel(function: Function) -> Function:
     """Compile a function on first use; with the JIT disabled, leave it as it is."""
-    return cast("Function", njit(nogil=True, cache=True, error_model="numpy")(function))
+    return _compile(function)
 
 
 def inner(function: Function) -> Function:
     """Compile a function into its callers; it must not create arrays that outlive a statement.
 
-    References to arrays are not counted inside: a kernel hands its inner functions a dozen arrays, and counting them
-    atomically at every call cost more than half of the time.
+    References to arrays are not counted inside: a kernel hands its inner functions a dozen arrays, and
+    counting them atomically at every call cost more than half of the time.
     """
-    options = {"forceinline": True, "_nrt": False}
-    return cast("Function", njit(nogil=True, cache=True, error_model="numpy", **options)(function))
+    return _compile(function, forceinline=True, _nrt=False)
+
+
+def wrapping(function: Function) -> Function:
+    """Let integers wrap silently without the JIT too, as they do in compiled code."""
+    return np.errstate(over="ignore")(function) if config.DISABLE_JIT else function

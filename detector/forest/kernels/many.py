@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.forest.kernels.kernel import inner, kernel
-from detector.forest.kernels.prepare import NO_SLOT, prepare_query
+from detector.forest.kernels.prepare import NO_SLOT, ask_for_points, prepare_query
 from detector.forest.kernels.scratch import Scratch, make_scratch
 from detector.forest.kernels.update import learn_paths
 from detector.forest.state import ForestState
@@ -34,6 +34,7 @@ def learn_all(
         is_other = following < n_points and slots[following] != slots[index]
         if is_other:
             prepare_query(state, slots[following], points[following], later)
+            ask_for_points(state, slots[following], later)
         out[index] = learn_paths(state, slots[index], now, time_decay, slot_ahead(slots, index))
         # A model's next point goes down the trees as its last one left them.
         if following < n_points and not is_other:

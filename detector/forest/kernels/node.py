@@ -73,3 +73,11 @@ def left_child(place: int, left: int) -> int:
 def right_child(place: int, left: int) -> int:
     """Place of the right child, whose sibling has `left` leaves."""
     return place + left + (left << 10) - (left << 20)
+
+
+@inner
+def sibling_of(child: int, parent: int) -> tuple[int, int]:
+    """First leaf and number of leaves of what a parent has beside a child."""
+    first = leaf_of(parent)
+    count = mass_of(parent) - mass_of(child)
+    return (first + mass_of(child) if leaf_of(child) == first else first), count

@@ -1,8 +1,9 @@
 """Everything that can be done for a model before its turn, so that its memory is at hand when it comes.
 
-In production every model is cold: what a point costs is waiting for memory. So while one model works, the next one's
-point descends its trees (whose records were asked for one model earlier still) and asks for the points it will be
-compared with, and the records of the one after that are asked for a tree at a time. None of this changes a model.
+In production every model is cold: what a point costs is waiting for memory. So while one model works, the
+next one's point descends its trees (whose records were asked for one model earlier still) and asks for the
+points it will be compared with, and the records of the one after that are asked for a tree at a time. None of
+this changes a model.
 """
 
 import numpy as np
@@ -41,6 +42,8 @@ def ask_for_tree(state: ForestState, slot: int, tree: int) -> None:
 @inner
 def ask_for_points(state: ForestState, slot: int, scratch: Scratch) -> None:
     """Ask for the points near the end of every path, and for all of a tree that will change."""
+    if n_leaves(state, slot) == 0:
+        return
     for tree in range(state.keys.shape[1]):
         if is_due(state, slot, tree):
             prefetch_rows(state.points, slot, tree, 0, n_leaves(state, slot))
@@ -56,11 +59,10 @@ def ask_for_points(state: ForestState, slot: int, scratch: Scratch) -> None:
 
 @inner
 def prepare_query(state: ForestState, slot: int, point: NDArray[np.float32], scratch: Scratch) -> None:
-    """Encode a point, take it down every tree and ask for the points around. Modified in place: `scratch`."""
+    """Encode a point and take it down every tree. Modified in place: `scratch`."""
     encode_point(point, scratch.query[0])
     if n_leaves(state, slot) > 0:
         descend(state, slot, scratch)
-        ask_for_points(state, slot, scratch)
 
 
 @kernel
@@ -79,3 +81,4 @@ def prepare(state: ForestState, slot: int, point: NDArray[np.float32], scratch: 
     Modified in place: `scratch`.
     """
     prepare_query(state, slot, point, scratch)
+    ask_for_points(state, slot, scratch)

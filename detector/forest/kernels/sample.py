@@ -13,7 +13,7 @@ the others follow. Ties are resolved at random. Nothing drifts with t.
 import numpy as np
 
 from detector.forest.kernels.draws import below, uniform
-from detector.forest.kernels.kernel import inner
+from detector.forest.kernels.kernel import inner, wrapping
 from detector.forest.state import ForestState
 
 KEY_PERIOD = 256
@@ -88,6 +88,7 @@ def victim(state: ForestState, slot: int, tree: int) -> int:
     return offset
 
 
+@wrapping
 @inner
 def lower_top(state: ForestState, slot: int, tree: int) -> None:
     """Set the largest key of a full tree to the largest that is left. Modified in place."""
@@ -95,5 +96,5 @@ def lower_top(state: ForestState, slot: int, tree: int) -> None:
     smallest = np.uint8(KEY_PERIOD - 1)
     for leaf in range(state.keys.shape[2]):
         distance = np.uint8(top - state.keys[slot, tree, leaf])
-        smallest = distance if distance < smallest else smallest
+        smallest = min(smallest, distance)
     state.top_key[slot, tree] -= np.int64(smallest)

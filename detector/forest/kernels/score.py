@@ -9,8 +9,9 @@ detection on streams", 2016, and the streaming implementation by AWS.
 
 import numpy as np
 
+from detector.forest.kernels.climb import climb, extent_of, overhang_of
 from detector.forest.kernels.kernel import inner
-from detector.forest.kernels.node import leaf_of, mass_of
+from detector.forest.kernels.node import leaf_of, mass_of, sibling_of
 from detector.forest.kernels.scratch import Scratch
 from detector.forest.kernels.vector import clear_box, widen
 from detector.forest.state import ForestState
@@ -26,10 +27,7 @@ def widen_to_parent(
     """
     child = np.int64(scratch.path[level + 1, tree])
     parent = np.int64(scratch.path[level, tree])
-    first = leaf_of(parent)
-    if leaf_of(child) == first:
-        first += mass_of(child)
-    count = mass_of(parent) - mass_of(child)
+    first, count = sibling_of(child, parent)
     return widen(state.points, slot, tree, first, count, scratch.box, scratch.query)
 
 
@@ -49,25 +47,25 @@ def seen_score(level: int, mass: int, n_leaves: int) -> float:
 
 
 @inner
+def separation(gap: np.uint64) -> float:
+    """Probability that a random cut of a box and the query together separates the query."""
+    return overhang_of(gap) / (overhang_of(gap) + extent_of(gap))
+
+
+@inner
 def score_tree(
     state: ForestState, slot: int, tree: int, n_leaves: int, scratch: Scratch
 ) -> tuple[float, int]:
     """Score of one tree, and the topmost level where the point can be separated (-1: it equals a leaf).
 
-    Leaves the probabilities of the levels from there down to the leaf in `scratch.chance`. Modified in place.
+    Leaves the gaps of the levels from there down to the leaf in `scratch`. Modified in place.
     """
     depth = np.int64(scratch.depth[tree])
-    if leaf_overhang(state, slot, tree, scratch) == 0:
-        return seen_score(depth, mass_of(np.int64(scratch.path[depth, tree])), n_leaves), -1
-    scratch.chance[depth] = 1.0
+    top = climb(state.points, slot, tree, scratch)
+    if top < 0:
+        return seen_score(depth, mass_of(np.int64(scratch.path[depth, tree])), n_leaves), top
     value = 1.0 / (depth + 1)
-    top = depth
-    for level in range(depth - 1, -1, -1):
-        overhang, extent = widen_to_parent(state, slot, tree, level, scratch)
-        if overhang == 0:
-            break
-        chance = overhang / (extent + overhang)
-        scratch.chance[level] = chance
+    for level in range(depth - 1, top - 1, -1):
+        chance = separation(scratch.gaps[level])
         value = chance / (level + 1) + (1.0 - chance) * value
-        top = level
     return value, top

@@ -25,9 +25,9 @@ class Scratch(NamedTuple):
         Level of the leaf of each path, uint16, shape (n_trees,).
     alive
         Trees whose descent has not ended, uint16, shape (n_trees,).
-    chance
-        Per level of one path, the probability that a cut separates the point, float64, shape (sample_size +
-        1,).
+    gaps
+        Per level of one path, how far the query sticks out of the box (low 32 bits) and the sum of the box's
+        sides (high 32 bits), in codes, uint64, shape (sample_size + 1,).
     """
 
     query: NDArray[np.uint16]
@@ -35,7 +35,7 @@ class Scratch(NamedTuple):
     path: NDArray[np.uint32]
     depth: NDArray[np.uint16]
     alive: NDArray[np.uint16]
-    chance: NDArray[np.float64]
+    gaps: NDArray[np.uint64]
 
 
 @kernel
@@ -51,5 +51,5 @@ def make_scratch(state: ForestState) -> Scratch:
         np.empty((sample_size + 1, n_trees), dtype=np.uint32),
         np.empty(n_trees, dtype=np.uint16),
         np.empty(n_trees, dtype=np.uint16),
-        np.empty(sample_size + 1, dtype=np.float64),
+        np.empty(sample_size + 1, dtype=np.uint64),
     )

@@ -1,7 +1,8 @@
+# ruff: noqa: ANN401, ARG001 - overloads are called with numba types, of which they use some
 """Scans and moves of contiguous points: the inner loops of every kernel.
 
-Each is a plain function, which says what it does and runs when the JIT is disabled, and a compiled form with the
-vector instructions of `intrinsics.py` that takes its place inside kernels.
+Each is a plain function, which says what it does and runs when the JIT is disabled, and a compiled form with
+the vector instructions of `intrinsics.py` that takes its place inside kernels.
 """
 
 from collections.abc import Callable
