@@ -1,0 +1,138 @@
+"""Fields: whether the indices exist and know the fields a detector reads, with fitting types."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from detector.check.finding import Finding, error, ok, warning
+from detector.check.probe import Probe
+from detector.config import DetectorConfig
+from detector.json_text import JsonPath
+from detector.near_miss import near_miss
+from features.feature import Feature
+from storage.errors import MissingIndex
+from storage.field_types import UNMAPPED, FieldTypes
+
+TIME_TYPES = ("date", "date_nanos")
+NAME_TYPES = ("keyword", "ip", "constant_keyword")
+"""Types whose values name entities, as in the plugin."""
+NUMBER_TYPES = ("boolean", "byte", "short", "integer", "long", "unsigned_long")
+"""Types whose values can be counted as names, written as text."""
+MOST_NAMES = 3
+"""Of indices that are listed in a message."""
+
+
+def check_indices(config: DetectorConfig, probe: Probe, own_prefix: str) -> list[Finding]:
+    """Say for each name or pattern whether it matches an index, and one that is not Outrider's own.
+
+    Parameters
+    ----------
+    own_prefix
+        How the names of Outrider's own indices begin.
+    """
+    findings = []
+    for k, name in enumerate(config.indices):
+        path = ("indices", k)
+        try:
+            matched = probe.field_types([name], [config.time_field]).indices
+        except MissingIndex:
+            hint = "no index matches it" if "*" in name else "there is no such index or alias"
+            findings.append(error(path, f"{hint}: correct `{name}`, or create the index first"))
+            continue
+        own = [index for index in matched if index.startswith(f"{own_prefix}-")]
+        if own:
+            what = (
+                f"`{name}` also matches Outrider's own {_listed(own)}: what it writes would come back as data"
+            )
+            findings.append(error(path, f"{what}; narrow the pattern"))
+        else:
+            exists = matched == (name,)
+            findings.append(ok(path, f"`{name}` {'exists' if exists else f'matches {_listed(matched)}'}"))
+    return findings
+
+
+def check_fields(config: DetectorConfig, probe: Probe) -> list[Finding]:
+    """Say whether every field that is read is there, with a fitting type in every index."""
+    wanted = {config.time_field, *config.category_field}
+    for feature in config.source.features:
+        wanted |= set(_fields_of(feature.aggregation))
+    known = probe.field_types(config.indices, sorted(wanted))
+    everything = known if wanted <= set(known.types) else probe.field_types(config.indices)
+    findings = [_time_field(config.time_field, everything)]
+    for k, field in enumerate(config.category_field):
+        findings.append(_category_field(("category_field", k), field, everything))
+    for path, feature in enabled(config):
+        fields = sorted(set(_fields_of(feature.aggregation)) - set(known.types))
+        findings += [_unknown((*path, "aggregation_query"), field, everything) for field in fields]
+    return findings
+
+
+def enabled(config: DetectorConfig) -> Iterator[tuple[JsonPath, Feature]]:
+    """Yield the enabled features, each with its path in the file."""
+    for k, feature in enumerate(config.feature_attributes):
+        if feature.feature_enabled:
+            yield ("feature_attributes", k), feature
+
+
+def _time_field(field: str, known: FieldTypes) -> Finding:
+    path = ("time_field",)
+    types = known.types.get(field)
+    if types is None:
+        dates = [name for name, kinds in known.types.items() if set(kinds) & set(TIME_TYPES)]
+        return _unknown(path, field, known, among=dates)
+    wrong = {kind: indices for kind, indices in types.items() if kind not in TIME_TYPES}
+    if UNMAPPED in wrong:
+        where = _listed(wrong[UNMAPPED])
+        return error(
+            path, f"`{field}` is not known to {where}: leave those indices out, or map the field there"
+        )
+    if wrong:
+        kind, indices = next(iter(wrong.items()))
+        return error(
+            path, f"`{field}` must be of type date or date_nanos, but is {kind} in {_listed(indices)}"
+        )
+    return ok(path, f"`{field}` is of type {' and '.join(sorted(types))}")
+
+
+def _category_field(path: JsonPath, field: str, known: FieldTypes) -> Finding:
+    types = known.types.get(field)
+    if types is None:
+        names = [name for name, kinds in known.types.items() if set(kinds) & set(NAME_TYPES)]
+        return _unknown(path, field, known, among=names)
+    wrong = [kind for kind in types if kind not in (*NAME_TYPES, *NUMBER_TYPES, UNMAPPED)]
+    if wrong:
+        keyword = f"{field}.keyword"
+        hint = f"use `{keyword}`" if keyword in known.types else "map it as keyword"
+        where = _listed(types[wrong[0]])
+        return error(path, f"`{field}` must be of type keyword or ip, but is {wrong[0]} in {where}; {hint}")
+    if UNMAPPED in types:
+        where = _listed(types[UNMAPPED])
+        return warning(path, f"`{field}` is not known to {where}: documents there belong to no entity")
+    kinds = " and ".join(sorted(types))
+    if not set(types) <= set(NAME_TYPES):
+        return warning(path, f"`{field}` is of type {kinds}: its values are used as names, written as text")
+    return ok(path, f"`{field}` is of type {kinds}")
+
+
+def _unknown(path: JsonPath, field: str, known: FieldTypes, among: Iterable[str] = ()) -> Finding:
+    """Say that no index knows a field, and which was probably meant."""
+    among = list(among)
+    hint = near_miss(field, among) or near_miss(field, known.types)
+    if not hint:
+        hint = f"there are {', '.join(f'`{name}`' for name in sorted(among or known.types)[:MOST_NAMES])}"
+    return error(path, f"no index knows the field `{field}`; {hint}")
+
+
+def _fields_of(body: Mapping[str, object]) -> Iterator[str]:
+    """Yield the fields an aggregation computes with; those of a filter's query are the cluster's to check."""
+    for key, value in body.items():
+        if key == "field" and isinstance(value, str):
+            yield value
+        elif key != "filter" and isinstance(value, Mapping):
+            yield from _fields_of(value)
+
+
+def _listed(indices: Iterable[str]) -> str:
+    """Return some names of indices, and how many more there are."""
+    names = list(indices)
+    shown = ", ".join(f"`{name}`" for name in names[:MOST_NAMES])
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"{'index' if len(names) == 1 else 'indices'} {shown}{more}"
