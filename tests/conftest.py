@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stamina
 import structlog
 from opensearchpy import OpenSearch
 
@@ -111,13 +110,6 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ENVIRONMENT:
         if name.startswith(("OPENSEARCH_", "OUTRIDER_")):
             monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(autouse=True)
-def _fast_retries() -> Iterator[None]:
-    """Retry three times at most, without waiting."""
-    with stamina.set_testing(True, attempts=3, cap=True):  # noqa: FBT003 - stamina's signature
-        yield
 
 
 @pytest.fixture(autouse=True)
