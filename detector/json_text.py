@@ -59,6 +59,7 @@ def parse_json(text: str) -> JsonText:
     places = _Places(text)
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
+        json.dumps(value, ensure_ascii=False).encode()
         places.walk()
     except JSONDecodeError as error:
         msg = f"is not valid JSON: {error.msg}"
@@ -68,6 +69,12 @@ def parse_json(text: str) -> JsonText:
         raise JsonSyntaxError(msg, places.at(text.find(str(error)))) from error
     except RecursionError as error:
         msg = "is nested too deeply for a detector"
+        raise JsonSyntaxError(msg, Position(1, 1)) from error
+    except UnicodeEncodeError as error:
+        msg = f"is not valid text: it holds {error.object[error.start]!r}, half of a character"
+        raise JsonSyntaxError(msg, Position(1, 1)) from error
+    except ValueError as error:
+        msg = "is not valid JSON for a detector: a number in it has thousands of digits"
         raise JsonSyntaxError(msg, Position(1, 1)) from error
     return JsonText(value, places.positions, places.duplicates)
 

@@ -51,8 +51,14 @@ class ConfigError(ValueError):
 
 def path_text(path: JsonPath) -> str:
     """Return a path as one writes it: `feature_attributes[0].feature_name`."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return "".join(parts).removeprefix(".")
+    return "".join(map(_part_text, path)).removeprefix(".")
+
+
+def _part_text(part: str | int) -> str:
+    """Return one step of a path; a key that a terminal might obey is written as JSON."""
+    if isinstance(part, int):
+        return f"[{part}]"
+    return f".{part}" if part.isprintable() else f".{json.dumps(part)}"
 
 
 def quoted(value: object) -> str:

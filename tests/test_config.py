@@ -413,6 +413,12 @@ SYNTAX: list[tuple[str, str]] = [
     ('{\n "a": 1,\n}', "is not valid JSON"),
     ('{\n "a": 1\n "b": 2}', "3:2: is not valid JSON: Expecting ',' delimiter"),
     ('{\n "a": NaN}', "2:7: is not valid JSON: NaN is not a number there"),
+    (
+        '{"history": ' + "9" * 5000 + "}",
+        "1:1: is not valid JSON for a detector: a number in it has thousands",
+    ),
+    ('{"name": "\\ud800"}', "1:1: is not valid text: it holds '\\ud800', half of a character"),
+    ('{"\\u001b[2J": 1}', '`"\\u001b[2J"` is not a known key'),
     ("[" * 100_000, "1:1: is nested too deeply for a detector"),
     ("[]", "1:1: must be one detector, a JSON object, got []; give each its own file"),
     ("null", "1:1: must be one detector, a JSON object, got null"),

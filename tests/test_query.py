@@ -100,6 +100,7 @@ def half_hours(client: OpenSearch) -> Iterator[str]:
     """Index a document for every half hour of 2024, in fields of both time types."""
     index = "t-half-hours"
     types = {"t": {"type": "date"}, "nanos": {"type": "date_nanos"}}
+    client.indices.delete(index=index, ignore_unavailable=True)
     client.indices.create(index=index, body={"mappings": {"properties": types}})
     times = range(epoch_ms("2024-01-01"), epoch_ms("2025-01-01"), HALF_HOUR)
     bulk(client, ({"_index": index, "t": t, "nanos": t} for t in times), chunk_size=10_000, refresh=True)

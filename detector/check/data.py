@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from detector.check.asking import Probe
 from detector.check.fields import enabled
 from detector.check.finding import Finding, error, ok, warning
-from detector.check.probe import Probe
 from detector.config import DetectorConfig
 from detector.json_text import JsonPath
 from detector.reason import number_text

@@ -1,10 +1,10 @@
 """The checks of one detector, in the order in which one would ask; a wrong answer ends what depends on it."""
 
+from detector.check.asking import Probe
 from detector.check.data import check_data, check_features
 from detector.check.fields import check_fields, check_indices
 from detector.check.finding import Finding, Level
 from detector.check.history import check_cost, check_entities, check_history
-from detector.check.probe import Probe
 from detector.config import DetectorConfig
 
 

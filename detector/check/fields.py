@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from detector.check.asking import Probe
 from detector.check.finding import Finding, error, ok, warning
-from detector.check.probe import Probe
 from detector.config import DetectorConfig
 from detector.json_text import JsonPath
 from detector.near_miss import near_miss
@@ -54,7 +54,8 @@ def check_fields(config: DetectorConfig, probe: Probe) -> list[Finding]:
     wanted = {config.time_field, *config.category_field}
     for feature in config.source.features:
         wanted |= set(_fields_of(feature.aggregation))
-    known = probe.field_types(config.indices, sorted(wanted))
+    subfields = {_keyword_of(field) for field in config.category_field}
+    known = probe.field_types(config.indices, sorted(wanted | subfields))
     everything = known if wanted <= set(known.types) else probe.field_types(config.indices)
     findings = [_time_field(config.time_field, everything)]
     for k, field in enumerate(config.category_field):
@@ -99,8 +100,8 @@ def _category_field(path: JsonPath, field: str, known: FieldTypes) -> Finding:
         return _unknown(path, field, known, among=names)
     wrong = [kind for kind in types if kind not in (*NAME_TYPES, *NUMBER_TYPES, UNMAPPED)]
     if wrong:
-        keyword = f"{field}.keyword"
-        hint = f"use `{keyword}`" if keyword in known.types else "map it as keyword"
+        is_there = _keyword_of(field) in known.types
+        hint = f"use `{_keyword_of(field)}`" if is_there else "map it as keyword"
         where = _listed(types[wrong[0]])
         return error(path, f"`{field}` must be of type keyword or ip, but is {wrong[0]} in {where}; {hint}")
     if UNMAPPED in types:
@@ -110,6 +111,11 @@ def _category_field(path: JsonPath, field: str, known: FieldTypes) -> Finding:
     if not set(types) <= set(NAME_TYPES):
         return warning(path, f"`{field}` is of type {kinds}: its values are used as names, written as text")
     return ok(path, f"`{field}` is of type {kinds}")
+
+
+def _keyword_of(field: str) -> str:
+    """Return the field that dynamic mappings make beside a text field."""
+    return f"{field}.keyword"
 
 
 def _unknown(path: JsonPath, field: str, known: FieldTypes, among: Iterable[str] = ()) -> Finding:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.check.asking import Probe
 from detector.check.data import Span, moment_text, query_of
 from detector.check.finding import Finding, error, ok, warning
-from detector.check.probe import Probe
 from detector.config import DetectorConfig
 from features.block import parse_pages
 from features.query import COMPOSITE, PAGE_SIZE, build_query
