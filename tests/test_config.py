@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from detector.config import DetectorConfig
 from detector.load import detector_files, load_detector, load_detectors
 from detector.problem import ConfigError, path_text
+from features.aggregation import KINDS
+from features.feature import Feature
 from features.windows import Interval, Unit
 
 MINIMAL: dict[str, Any] = {
@@ -501,6 +503,15 @@ def test_every_key_says_what_it_means() -> None:
     """The schema and the messages are made of these descriptions."""
     for name, field in DetectorConfig.model_fields.items():
         assert field.description, name
+
+
+def test_every_key_is_documented() -> None:
+    """The page about the detector's JSON names each, also those without effect."""
+    page = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text()
+    for name, field in {**DetectorConfig.model_fields, **Feature.model_fields}.items():
+        assert f"`{field.alias or name}`" in page
+    for kind in KINDS:
+        assert f"`{kind}`" in page
 
 
 def test_a_path_is_written_as_people_write_it() -> None:
