@@ -282,8 +282,9 @@ def by_us(through_libraries):
     return False
 
 def watch(event, arguments):
-    is_write = event == "open" and "w" in str(arguments[1]) and "__pycache__" not in str(arguments[0])
-    if (is_write or event.startswith(("socket.", "subprocess.", "os.system", "os.fork", "os.mkdir"))) and by_us(True):
+    is_write = event == "open" and "w" in str(arguments[1])
+    is_cache = "__pycache__" in str(arguments)
+    if not is_cache and (is_write or event.startswith(("socket.", "subprocess.", "os.system", "os.fork", "os.mkdir"))) and by_us(True):
         seen.append([event, str(arguments)])
 
 read = os._Environ.__getitem__
