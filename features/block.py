@@ -103,15 +103,24 @@ def _entity_of(
     """Return all entities, ascending, and the column of each bucket; shape (n_buckets,)."""
     if n_fields == 0:
         return ((),), np.zeros(len(keys), dtype=np.intp)
-    # Of one name itemgetter gives the value itself, of several a tuple; both serve as keys of a dict.
-    found = list(map(itemgetter(*(category_key(k) for k in range(n_fields))), keys))
-    entity_of = {raw: _entity(raw if n_fields > 1 else (raw,)) for raw in set(found)}
-    entities = tuple(sorted(entity_of.values()))
-    column_of = {entity: k for k, entity in enumerate(entities)}
-    column = {raw: column_of[entity] for raw, entity in entity_of.items()}
+    # Of one name itemgetter gives the value itself, of several a tuple; both can be sorted and be keys.
+    found: list[Any] = list(map(itemgetter(*(category_key(k) for k in range(n_fields))), keys))
+    if found and not _is_text(found[0]):
+        found = list(map(_as_text, found))
+    # Within a window a cluster answers in order, so that this sort has little left to do.
+    distinct = sorted(dict.fromkeys(found))
+    column = {name: k for k, name in enumerate(distinct)}
+    entities = tuple(distinct) if n_fields > 1 else tuple((name,) for name in distinct)
     return entities, np.fromiter(map(column.__getitem__, found), dtype=np.intp, count=len(found))
 
 
-def _entity(raw: tuple[object, ...]) -> Entity:
-    """Return category values as text; fields of other types than keyword answer with numbers or booleans."""
-    return tuple([value if isinstance(value, str) else str(value).lower() for value in raw])
+def _is_text(found: object) -> bool:
+    """Say whether a value, or each of several, is text; fields of other types give numbers or booleans."""
+    return all(isinstance(value, str) for value in (found if isinstance(found, tuple) else (found,)))
+
+
+def _as_text(found: object) -> object:
+    """Return a value, or each of several, as text."""
+    if isinstance(found, tuple):
+        return tuple(map(_as_text, found))
+    return found if isinstance(found, str) else str(found).lower()

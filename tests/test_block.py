@@ -119,14 +119,14 @@ def test_calendar_windows_are_found_by_their_start() -> None:
 
 
 def test_100_000_buckets_take_well_under_ten_seconds() -> None:
-    """A guard against work that grows faster than the buckets; it takes about 0.4 s on an idle core."""
+    """A guard against work that grows faster than the buckets; it takes about 0.3 s."""
     many = [
         bucket(0, f"host-{k:06}", mean=k / 3) | {"f1": {"values": [{"key": 95.0, "value": k}]}}
         for k in range(100_000)
     ]
-    started = time.perf_counter()
+    started = time.process_time()
     block = parse_pages(source_of("host", features=(MEAN, P95)), ends(1), [page(*many)])
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
     assert block.values[0, 99_999].tolist() == [33_333.0, 99_999.0]
 
 
