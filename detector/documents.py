@@ -6,6 +6,8 @@ an argument and touches only the two execution times.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,23 +60,20 @@ class DocumentMaker:
     run_id: str = "live"
 
     def documents(self, roster: Roster, scored_entry: ScoredEntry, now_ms: int) -> Iterator[Document]:
-        """Yield one document for each window in which an entity had data."""
-        entry, scored = scored_entry.entry, scored_entry.scored
-        columns = _Columns(scored_entry)
-        starts = [self.interval.previous(int(end)) for end in entry.end_times_ms]
-        ends = entry.end_times_ms.tolist()
+        """Yield one document for each window in which an entity had data, entity by entity."""
+        entry = scored_entry.entry
+        rows = entry.rows.tolist()
         execution = {"execution_start_time": now_ms, "execution_end_time": now_ms}
-        for index, row in enumerate(entry.rows.tolist()):
-            common = self._entity_fields(roster.entities[row])
-            key = result_key(self.detector_id, self.run_id, self.generation, roster.entities[row])
-            for window in np.flatnonzero(scored.status[:, index]).tolist():
-                end = ends[window]
-                times = {"data_start_time": starts[window], "data_end_time": end}
-                body = common | times | execution | self._scored_fields(columns, window, index)
-                is_anomaly = body.get("is_anomaly", False)
-                yield Document(
-                    f"{end:013d}-{key}", end, orjson.dumps(body), entry.kind == "history", is_anomaly
-                )
+        for column, cells in groupby(_cells(scored_entry), attrgetter("column")):
+            entity = roster.entities[rows[column]]
+            common = self._entity_fields(entity) | execution
+            key = result_key(self.detector_id, self.run_id, self.generation, entity)
+            for cell in cells:
+                end_ms = cell.end_ms
+                times = {"data_start_time": self.interval.previous(end_ms), "data_end_time": end_ms}
+                source = orjson.dumps(common | times | self._scored_fields(cell))
+                is_history, is_anomaly = entry.kind == "history", cell.grade > 0
+                yield Document(f"{end_ms:013d}-{key}", end_ms, source, is_history, is_anomaly)
 
     def _entity_fields(self, entity: Entity) -> dict[str, Any]:
         fields: dict[str, Any] = {
@@ -91,43 +90,32 @@ class DocumentMaker:
             fields["entity_key"] = ", ".join(f"{name}={value}" for name, value in pairs)
         return fields
 
-    def _scored_fields(self, columns: "_Columns", window: int, index: int) -> dict[str, Any]:
-        values = columns.values[window][index]
-        status = columns.status[window][index]
-        grade = columns.grade[window][index]
+    def _scored_fields(self, cell: "_Cell") -> dict[str, Any]:
         fields: dict[str, Any] = {
-            "status": STATUS[status],
-            "feature_data": self._by_id(values),
-            "value": self._flat(values),
-            "expected": self._flat(columns.expected[window][index]),
-            "lower": self._flat(columns.lower[window][index]),
-            "upper": self._flat(columns.upper[window][index]),
+            "status": STATUS[cell.status],
+            "feature_data": self._by_id(cell.values),
+            "value": self._flat(cell.values),
+            "expected": self._flat(cell.expected),
+            "lower": self._flat(cell.lower),
+            "upper": self._flat(cell.upper),
         }
-        if STATUS[status] == "scored":
+        if STATUS[cell.status] == "scored":
             fields |= {
-                "anomaly_score": columns.score[window][index],
-                "anomaly_grade": grade,
-                "confidence": columns.confidence[window][index],
-                "threshold": columns.threshold[window][index],
-                "is_anomaly": grade > 0,
+                "anomaly_score": cell.score,
+                "anomaly_grade": cell.grade,
+                "confidence": cell.confidence,
+                "threshold": cell.threshold,
+                "is_anomaly": cell.grade > 0,
             }
-        return fields | self._alarm_fields(columns, window, index) if grade > 0 else fields
+        return fields | self._alarm_fields(cell) if cell.grade > 0 else fields
 
-    def _alarm_fields(self, columns: "_Columns", window: int, index: int) -> dict[str, Any]:
-        contribution = columns.contribution[window][index]
-        expected = columns.expected[window][index]
+    def _alarm_fields(self, cell: "_Cell") -> dict[str, Any]:
+        numbers = (cell.values, cell.expected, cell.lower, cell.upper, cell.contribution)
         return {
-            "relevant_attribution": self._by_id(contribution),
-            "expected_values": [{"likelihood": 1.0, "value_list": self._by_id(expected)}],
-            "contribution": self._flat(contribution),
-            "reason": sentence(
-                self.feature_names,
-                columns.values[window][index],
-                expected,
-                columns.lower[window][index],
-                columns.upper[window][index],
-                contribution,
-            ),
+            "relevant_attribution": self._by_id(cell.contribution),
+            "expected_values": [{"likelihood": 1.0, "value_list": self._by_id(cell.expected)}],
+            "contribution": self._flat(cell.contribution),
+            "reason": sentence(self.feature_names, *numbers),
         }
 
     def _by_id(self, numbers: list[float]) -> list[dict[str, Any]]:
@@ -143,21 +131,45 @@ class DocumentMaker:
         return dict(zip(map(flat_name, self.feature_names), numbers, strict=True))
 
 
-class _Columns:
-    """The columns of a scored entry as nested lists: ten times faster to pick single numbers from than arrays."""
+class _Cell(NamedTuple):
+    """One window of one entity: plain numbers; those in lists are one a feature, NaN = missing."""
 
-    def __init__(self, scored_entry: ScoredEntry) -> None:
-        scored = scored_entry.scored
-        self.values = scored_entry.entry.values.tolist()
-        self.status = scored.status.tolist()
-        self.score = scored.score.tolist()
-        self.grade = scored.grade.tolist()
-        self.confidence = scored.confidence.tolist()
-        self.threshold = scored.threshold.tolist()
-        self.expected = scored.expected.tolist()
-        self.lower = scored.lower.tolist()
-        self.upper = scored.upper.tolist()
-        self.contribution = scored.contribution.tolist()
+    column: int
+    end_ms: int
+    status: int
+    score: float
+    grade: float
+    confidence: float
+    threshold: float
+    values: list[float]
+    expected: list[float]
+    lower: list[float]
+    upper: list[float]
+    contribution: list[float]
+
+
+def _cells(scored_entry: ScoredEntry) -> Iterator[_Cell]:
+    """Yield the windows in which an entity had data, entity by entity.
+
+    Cells are taken out column by column: picking single numbers from arrays would take ten times as long.
+    """
+    entry, scored = scored_entry.entry, scored_entry.scored
+    column, window = np.nonzero(scored.status.T)
+    at = (window, column)
+    numbers = (
+        entry.end_times_ms[window],
+        scored.status[at],
+        scored.score[at],
+        scored.grade[at],
+        scored.confidence[at],
+        scored.threshold[at],
+        entry.values[at],
+        scored.expected[at],
+        scored.lower[at],
+        scored.upper[at],
+        scored.contribution[at],
+    )
+    return map(_Cell, column.tolist(), *(array.tolist() for array in numbers))
 
 
 def flat_name(name: str) -> str:

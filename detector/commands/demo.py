@@ -209,6 +209,7 @@ Look further, in another terminal:
   [bold]curl "$OPENSEARCH_URL/outrider-results/_search?q=is_anomaly:true&sort=anomaly_grade:desc&pretty"[/]
 """,
         highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -222,4 +223,5 @@ Look further:
   [bold]outrider demo --serve[/]   keep it running, with live data
 """,
         highlight=False,
+        soft_wrap=True,
     )
