@@ -7,21 +7,25 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from concurrent.futures import ThreadPoolExecutor as ClosingThreads
+from concurrent.futures import wait
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.job import Job as ScheduledJob
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.interval import IntervalTrigger
 
 from detector.config import DetectorConfig
 from detector.job import Job
 from detector.open import open_job
+from detector.outcome import Outcome, outcome_of
 from detector.poll import PollReport, poll
+from detector.resume import StateLostError
 from detector.save import save_checkpoints
 from detector.stores import Stores
+from detector.trigger import WindowTrigger
 from storage.errors import StorageError
 
 log = structlog.get_logger(__name__)
@@ -30,10 +34,11 @@ FIRST_RETRY_S = 2
 LONGEST_RETRY_S = 60
 """After a failed poll the next one comes after 2 s, then 4, 8, … at most 60, but never later than the interval."""
 
-JITTER_S = 2.0
-"""Polls are spread by at most this and at most a tenth of the interval, so that detectors do not query at once."""
+SETTLE_MS = 1_000
+"""A document can be searched only after the next refresh of its index, by default a second after it was written; a
+window that is read before is read without its last documents. On top of `window_delay`."""
 
-STOP_WITHIN_S = 25
+STOP_WITHIN_S = 20
 """Time that running polls get to finish their block; state in the cluster is right also when they do not."""
 
 
@@ -64,6 +69,7 @@ class Schedule:
         start_ms: int | None = None,
     ) -> None:
         self._stopping = stopping
+        self._n_threads = n_threads
         self._runners = [_Runner(config, stores, start_ms, stopping.is_set) for config in configs]
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(n_threads)},
@@ -76,31 +82,27 @@ class Schedule:
         for runner in self._runners:
             runner.scheduled = self._scheduler.add_job(
                 runner.run,
-                _trigger(runner.config),
+                WindowTrigger(runner.config.interval, runner.config.window_delay_ms + SETTLE_MS),
                 id=runner.config.detector_id,
                 name=runner.config.detector_id,
                 next_run_time=datetime.now(UTC),
             )
         self._scheduler.start()
 
-    def stop(self) -> bool:
-        """Let running polls finish their block, save the models; return whether all of them made it in time."""
+    def stop(self, within_s: float = STOP_WITHIN_S) -> list[str]:
+        """Let running polls finish their block and save the models; return the detectors that did not make it.
+
+        Those may hang in a request that is never answered, in threads that the interpreter would wait for: when
+        any are returned, the process must be ended without waiting.
+        """
         self._stopping.set()
         self._scheduler.pause()
-        deadline = time.monotonic() + STOP_WITHIN_S
-        is_clean = all([runner.close(deadline) for runner in self._runners])
-        self._scheduler.shutdown(wait=is_clean)
-        return is_clean
-
-
-def _trigger(config: DetectorConfig) -> IntervalTrigger:
-    """Return a trigger that fires when a window has closed and its delay has passed."""
-    interval_s = config.interval.milliseconds / 1000
-    closed_ms = config.interval.floor(_now_ms()) + config.window_delay_ms
-    jitter_s = min(JITTER_S, interval_s / 10)
-    return IntervalTrigger(
-        seconds=interval_s, start_date=datetime.fromtimestamp(closed_ms / 1000, UTC), jitter=jitter_s
-    )
+        threads = ClosingThreads(self._n_threads, thread_name_prefix="closing")
+        closing = {threads.submit(runner.close): runner.config.detector_id for runner in self._runners}
+        unfinished = wait(closing, timeout=within_s).not_done
+        threads.shutdown(wait=False, cancel_futures=True)
+        self._scheduler.shutdown(wait=not unfinished)
+        return sorted(closing[future] for future in unfinished)
 
 
 class _Runner:
@@ -115,85 +117,95 @@ class _Runner:
         self._start_ms = start_ms
         self._should_stop = should_stop
         self._job: Job | None = None
+        self._is_new = True
+        self._report = PollReport()
         self._failures = 0
-        self._last_report: dict[str, object] = {}
         self._busy = threading.Lock()
 
     def run(self) -> None:
         """Poll once and write the log line."""
-        with self._busy:
+        with self._busy, structlog.contextvars.bound_contextvars(detector=self.config.detector_id):
             if self._should_stop():
                 return
-            started = time.monotonic()
-            now_ms = _now_ms()
+            started, now_ms = time.monotonic(), _now_ms()
+            self._report = PollReport()
+            error: Exception | None = None
             try:
-                report = self._poll(now_ms)
-            except Exception as error:  # noqa: BLE001 - the one place: a failing poll must never end the sidecar
-                self._failed(error, started, now_ms)
-            else:
-                self._succeeded(report, started, now_ms)
+                self._poll(now_ms - SETTLE_MS)
+            except Exception as caught:  # noqa: BLE001 - the one place: a failing poll must never end the sidecar
+                error = caught
+            fields = outcome_of(self._report, self._job, now_ms)
+            fields["took_ms"] = round((time.monotonic() - started) * 1000)
+            fields |= self._succeeded(fields) if error is None else self._failed(fields, error)
+            self._keep(fields, now_ms)
 
-    def _poll(self, now_ms: int) -> PollReport:
-        if self._job is None:
+    def _poll(self, now_ms: int) -> None:
+        if self._is_new:
             self._stores.prepare()
+        if self._job is None:
             self._job = open_job(self.config, self._stores, now_ms, self._start_ms)
-        return poll(self._job, self._stores, now_ms, should_stop=self._should_stop)
+        if self._is_new:
+            # After opening, which writes down where the windows begin: none is lost until the fields are there.
+            self._stores.require(self.config)
+            self._is_new = False
+        try:
+            self._report = poll(
+                self._job, self._stores, now_ms, should_stop=self._should_stop, on_progress=self._progress
+            )
+        except StateLostError:
+            # Opening it again begins a new generation where this one stopped.
+            self._job = None
+            raise
 
-    def _succeeded(self, report: PollReport, started: float, now_ms: int) -> None:
+    def _progress(self, report: PollReport) -> None:
+        self._report = replace(report)
+
+    def _succeeded(self, fields: Outcome) -> Outcome:
         self._failures = 0
-        fields = asdict(report) | {
-            "lag_s": (now_ms - report.frontier_ms) // 1000,
-            "took_ms": round((time.monotonic() - started) * 1000),
-        }
-        log.info("poll", detector=self.config.detector_id, **fields)
-        self._last_report = fields
-        self._report(fields | {"error": None}, now_ms)
+        log.info("poll", **fields, error=None)
+        return {"error": None, "failures": 0}
 
-    def _failed(self, error: Exception, started: float, now_ms: int) -> None:
+    def _failed(self, fields: Outcome, error: Exception) -> Outcome:
         self._failures += 1
+        # The cluster may come back as another one, without our indices, or with other fields.
+        self._is_new = True
         wait_s = self._retry_soon()
-        is_expected = isinstance(error, StorageError)
+        is_expected = isinstance(error, StorageError | StateLostError)
+        outcome = {
+            "error": str(error) if is_expected else f"{type(error).__name__}: {error}",
+            "failures": self._failures,
+        }
         log.error(
-            "poll",
-            detector=self.config.detector_id,
-            error=str(error) if is_expected else f"{type(error).__name__}: {error}",
-            failures=self._failures,
-            next_try_s=round(wait_s, 1),
-            took_ms=round((time.monotonic() - started) * 1000),
-            exc_info=not is_expected,
+            "poll", **fields, **outcome, next_try_s=round(wait_s, 1), exc_info=None if is_expected else error
         )
-        self._report(self._last_report | {"error": str(error), "failures": self._failures}, now_ms)
+        return outcome
 
     def _retry_soon(self) -> float:
         """Bring the next poll forward; return the seconds until then."""
         interval_s = self.config.interval.milliseconds / 1000
         back_off_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(self._failures - 1, 10))
-        wait_s = min(interval_s, back_off_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreading, not secrecy
+        wait_s: float = min(interval_s, back_off_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreading, not secrecy
         if self.scheduled is not None and not self._should_stop():
             self.scheduled.modify(next_run_time=datetime.now(UTC) + timedelta(seconds=wait_s))
         return wait_s
 
-    def _report(self, fields: dict[str, object], now_ms: int) -> None:
+    def _keep(self, fields: Outcome, now_ms: int) -> None:
         """Keep the outcome where `outrider status` reads it; a cluster that is away cannot be told."""
+        live = fields | {"interval_s": self.config.interval.milliseconds // 1000}
         try:
-            self._stores.state.save_report(self.config.detector_id, fields, now_ms)
+            self._stores.state.save_report(self.config.detector_id, live, now_ms)
         except StorageError as error:
-            log.debug("report_not_saved", detector=self.config.detector_id, error=str(error))
+            log.debug("report_not_saved", error=str(error))
 
-    def close(self, deadline: float) -> bool:
+    def close(self) -> None:
         """Wait for a running poll, then save the models that have learned something since."""
-        if not self._busy.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            log.warning("poll_abandoned", detector=self.config.detector_id)
-            return False
-        try:
-            if self._job is not None and self._job.is_resumed:
-                save_checkpoints(self._job, self._stores.checkpoints, every_windows=1)
-        except StorageError as error:
-            # Not lost: the journal has what the checkpoints lack.
-            log.warning("checkpoints_not_saved", detector=self.config.detector_id, error=str(error))
-        finally:
-            self._busy.release()
-        return True
+        with self._busy:
+            try:
+                if self._job is not None and self._job.is_resumed:
+                    save_checkpoints(self._job, self._stores.checkpoints, every_windows=1)
+            except StorageError as error:
+                # Not lost: the journal has what the checkpoints lack.
+                log.warning("checkpoints_not_saved", detector=self.config.detector_id, error=str(error))
 
 
 def _now_ms() -> int:

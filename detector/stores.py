@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from detector.config import DetectorConfig
 from storage.records import Checkpoint, Entry, Marker, Refusal, Registration, ResultDocument
 
 Body = dict[str, Any]
@@ -97,5 +98,5 @@ class Stores:
     detectors: Detectors
     prepare: Callable[[], None]
     """Make sure that the cluster is one we can work with and that our indices exist; may be called again."""
-
-
+    require: Callable[[DetectorConfig], None]
+    """Refuse a detector whose fields the cluster does not know: it would quietly find nothing."""

@@ -9,11 +9,11 @@ from typing import Any
 
 from opensearchpy import OpenSearch
 
-from storage.translate import translate_errors
 from storage.errors import Conflict
 from storage.multi_get import multi_get
 from storage.records import Registration
 from storage.retry import Retry
+from storage.translate import translate_errors
 
 
 class DetectorStore:
@@ -64,14 +64,19 @@ class DetectorStore:
         return renewed
 
     def find_all(self) -> list[Registration]:
-        """Return all registrations, by name; those written in the last second may be missing."""
+        """Return all registrations, by name; those written in the last second may be missing.
+
+        Before the first detector has run there is no index, and nothing is found.
+        """
         body = {"size": 10_000, "query": {"match_all": {}}, "sort": ["detector_id"]}
         hits = self._retry(self._search, body)["hits"]["hits"]
         return [_registration(hit["_source"]) for hit in hits]
 
     def _search(self, body: dict[str, Any]) -> dict[str, Any]:
         with translate_errors(self._index):
-            answer: dict[str, Any] = self._client.search(index=self._index, body=body)
+            answer: dict[str, Any] = self._client.search(
+                index=self._index, body=body, ignore_unavailable=True
+            )
         return answer
 
     def _next(

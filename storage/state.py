@@ -14,7 +14,7 @@ from storage.bulk import CONFLICT, Item, write
 from storage.errors import Rejected
 from storage.multi_get import multi_get
 from storage.records import Marker
-from storage.retry import Retry
+from storage.retry import ONCE, Retry
 
 
 class StateStore:
@@ -53,10 +53,13 @@ class StateStore:
         return standing is not None and standing._replace(version=marker.version) == marker
 
     def save_report(self, detector_id: str, report: Mapping[str, Any], now_ms: int) -> None:
-        """Keep the report of a detector's last poll, for `outrider status`."""
+        """Keep the report of a detector's last poll, for `outrider status`.
+
+        Tried once: the next poll has a newer one.
+        """
         body = {"kind": "report", "detector_id": detector_id, "updated_at": now_ms, "report": dict(report)}
         item = Item("index", self._index, f"report~{detector_id}", orjson.dumps(body))
-        write(self._client, [item], self._retry)
+        write(self._client, [item], ONCE)
 
     def reports(self, detector_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the reports that exist, by detector; `updated_at` (epoch milliseconds) is added to each."""

@@ -8,6 +8,8 @@ from typing import ParamSpec, TypeVar
 import click
 from opensearchpy import OpenSearch
 
+from detector.check.required import require_fields
+from detector.config import DetectorConfig
 from detector.stores import Stores
 from storage.checkpoints import CheckpointStore
 from storage.client import check_version, connect
@@ -16,6 +18,7 @@ from storage.detectors import DetectorStore
 from storage.errors import StorageError
 from storage.indices import ensure_indices
 from storage.journal import Journal
+from storage.probe import Probe
 from storage.results import ResultStore
 from storage.retry import Retry
 from storage.search import Search
@@ -34,7 +37,7 @@ class Failure(click.ClickException):
 
     def __init__(self, message: str, exit_code: int = RUNTIME_ERROR) -> None:
         super().__init__(message)
-        self.exit_code = exit_code
+        self.exit_code = exit_code  # type: ignore[misc]  # click reads it from the instance too
 
 
 def cluster_of(settings: Path | None) -> Cluster:
@@ -53,6 +56,9 @@ def build_stores(client: OpenSearch, prefix: str, stopping: threading.Event) -> 
         check_version(client)
         ensure_indices(client, prefix, retry)
 
+    def require(config: DetectorConfig) -> None:
+        require_fields(config, Probe(client))
+
     return Stores(
         search=Search(client, retry=retry),
         journal=Journal(client, prefix, retry),
@@ -61,6 +67,7 @@ def build_stores(client: OpenSearch, prefix: str, stopping: threading.Event) -> 
         state=StateStore(client, prefix, retry),
         detectors=DetectorStore(client, prefix, retry),
         prepare=prepare,
+        require=require,
     )
 
 

@@ -2,29 +2,69 @@
 
 import logging
 import sys
+from datetime import UTC, datetime
 
 import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+FIRST = ("timestamp", "level", "event", "detector")
+"""Keys that begin every line; the others follow in the order in which they were given."""
 
 
 def configure(log_format: str, level: str) -> None:
-    """Write events to standard error in the given format (`text` or `json`), from the given level on."""
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=12)
-    )
+    """Write events to standard error in the given format (`text` or `json`), from the given level on.
+
+    What libraries and Python itself have to say comes out in the same format.
+    """
+    ours: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        _add_timestamp,
+        structlog.processors.format_exc_info,
+    ]
+    last = _json() if log_format == "json" else _text()
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
+        processors=[*ours, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level.upper()),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    # Libraries log through the standard module; what they say below a warning is about their own workings.
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[remove_meta, *last],
+            foreign_pre_chain=[*ours[:-1], structlog.stdlib.add_logger_name, ours[-1]],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.captureWarnings(capture=True)
     logging.getLogger("opensearch").setLevel(logging.ERROR)
+    # That a poll which still runs is not started a second time is as it should be.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+
+def _json() -> list[Processor]:
+    return [_in_order, structlog.processors.JSONRenderer()]
+
+
+def _text() -> list[Processor]:
+    console = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), sort_keys=False, pad_level=False, pad_event_to=0
+    )
+    return [_in_order, _without_nothing, console]
+
+
+def _add_timestamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    event["timestamp"] = now.replace("+00:00", "Z")
+    return event
+
+
+def _in_order(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {key: event[key] for key in FIRST if key in event} | dict(event)
+
+
+def _without_nothing(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Leave out what is None: a person reads what is there, a machine wants the same keys in every line."""
+    return {key: value for key, value in event.items() if value is not None}

@@ -1,8 +1,11 @@
 """`outrider run`: the sidecar itself."""
 
+import os
 import signal
+import sys
 import threading
-from datetime import UTC, datetime
+import time
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 
@@ -11,19 +14,19 @@ import structlog
 
 from detector.commands import logs
 from detector.commands.connection import USAGE_ERROR, Failure, ask, cluster_of, open_stores
+from detector.commands.moment import MOMENT, moment_text
 from detector.config import DetectorConfig
 from detector.load import load_detectors
 from detector.open import open_job
+from detector.outcome import outcome_of
 from detector.poll import poll
 from detector.problem import ConfigError
 from detector.save import save_checkpoints
 from detector.schedule import Schedule
 from detector.stores import Stores
+from storage.errors import StorageError
 
 log = structlog.get_logger(__name__)
-
-TIME = click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%d"])
-"""Moments on the command line are in UTC."""
 
 
 @click.command()
@@ -41,8 +44,10 @@ TIME = click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%d"])
     type=click.Path(path_type=Path),
     help="Settings file with the access to the cluster (default: outrider.toml when there is one).",
 )
-@click.option("--start", type=TIME, help="Where detectors that never ran before begin, in UTC (default: now).")
-@click.option("--until", type=TIME, help="Score everything up to this moment in UTC, then end.")
+@click.option(
+    "--start", type=MOMENT, help="Where detectors that never ran before begin, in UTC (default: now)."
+)
+@click.option("--until", type=MOMENT, help="Score everything up to this moment in UTC, then end.")
 @click.option("--once", is_flag=True, help="Score everything up to now, then end.")
 @click.option(
     "--log-format",
@@ -69,8 +74,8 @@ TIME = click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%d"])
 def run(
     folder: Path,
     settings: Path | None,
-    start: datetime | None,
-    until: datetime | None,
+    start: int | None,
+    until: int | None,
     once: bool,  # noqa: FBT001 - click's way
     log_format: str,
     log_level: str,
@@ -86,17 +91,25 @@ def run(
     outrider run -c detectors/ --start 2026-01-01 --once     analyse the past, then end
     """  # noqa: D301 - \b is click's mark for "do not re-wrap"
     logs.configure(log_format, log_level)
+    stopping = threading.Event()
+    _stop_on_signals(stopping)
     try:
         configs = load_detectors(folder)
     except ConfigError as error:
         raise Failure(str(error), USAGE_ERROR) from error
-    stopping = threading.Event()
-    _stop_on_signals(stopping)
-    stores = open_stores(cluster_of(settings), stopping)
+    cluster = cluster_of(settings)
+    stores = open_stores(cluster, stopping)
     if once or until is not None:
-        ask(_replay, configs, stores, _ms(start), _ms(until or datetime.now(UTC)), stopping)
-    else:
-        _watch(configs, stores, threads, _ms(start), stopping)
+        _replay(configs, stores, start, until or time.time_ns() // 1_000_000, stopping)
+        return
+    log.info(
+        "started",
+        version=version("outrider"),
+        cluster=", ".join(cluster.url),
+        index_prefix=cluster.index_prefix,
+        detectors=len(configs),
+    )
+    _watch(configs, stores, threads, start, stopping)
 
 
 def _watch(
@@ -108,39 +121,64 @@ def _watch(
 ) -> None:
     schedule = Schedule(configs, stores, stopping=stopping, n_threads=threads, start_ms=start_ms)
     schedule.start()
-    log.info("started", detectors=[config.detector_id for config in configs])
     stopping.wait()
-    log.info("stopping")
-    is_clean = schedule.stop()
-    log.info("stopped", clean=is_clean)
+    log.info("stopping", hint="Ctrl-C ends it at once" if sys.stderr.isatty() else None)
+    unfinished = schedule.stop()
+    if unfinished:
+        log.warning(
+            "stopped", unfinished=unfinished, reason="what they were doing is done again at the next start"
+        )
+        # Their threads hang in requests; leaving in the ordinary way would wait for them.
+        os._exit(0)
+    log.info("stopped")
 
 
 def _replay(
     configs: list[DetectorConfig],
     stores: Stores,
     start_ms: int | None,
-    until_ms: int | None,
+    until_ms: int,
     stopping: threading.Event,
 ) -> None:
     """Bring each detector up to a moment, through the same function that polls it live."""
-    now_ms = until_ms or 0
-    stores.prepare()
+    ask(stores.prepare)
+    failed = []
     for config in configs:
-        log.info("replaying", detector=config.detector_id, until_ms=now_ms)
-        job = open_job(config, stores, now_ms, start_ms)
-        report = poll(job, stores, now_ms, should_stop=stopping.is_set)
-        save_checkpoints(job, stores.checkpoints, every_windows=1)
-        log.info("replayed", detector=config.detector_id, **vars(report))
+        try:
+            is_complete = _replay_one(config, stores, start_ms, until_ms, stopping)
+        except StorageError as error:
+            log.error("replay_failed", detector=config.detector_id, error=str(error))  # noqa: TRY400 - expected: no traceback
+            failed.append(config.detector_id)
+            is_complete = not stopping.is_set()
+        if not is_complete:
+            msg = "stopped before everything was scored; the same command goes on from there"
+            raise Failure(msg)
+    if failed:
+        msg = f"{len(failed)} of {len(configs)} detectors failed: {', '.join(failed)}"
+        raise Failure(msg)
+
+
+def _replay_one(
+    config: DetectorConfig, stores: Stores, start_ms: int | None, until_ms: int, stopping: threading.Event
+) -> bool:
+    """Bring one detector up to a moment; return whether it got there."""
+    log.info("replaying", detector=config.detector_id, until=moment_text(until_ms))
+    job = open_job(config, stores, until_ms, start_ms)
+    stores.require(config)
+    report = poll(job, stores, until_ms, should_stop=stopping.is_set)
+    save_checkpoints(job, stores.checkpoints, every_windows=1)
+    outcome = outcome_of(report, job, until_ms)
+    log.info("replayed", detector=config.detector_id, **outcome)
+    stores.state.save_report(config.detector_id, outcome, time.time_ns() // 1_000_000)
+    return report.is_complete
 
 
 def _stop_on_signals(stopping: threading.Event) -> None:
-    def stop(_signal: int, _frame: FrameType | None) -> None:
+    def stop(number: int, _frame: FrameType | None) -> None:
         stopping.set()
+        if number == signal.SIGINT:
+            # A second Ctrl-C ends the process at once, without the interpreter's waiting for threads.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-
-
-def _ms(moment: datetime | None) -> int | None:
-    """Return epoch milliseconds of a moment in UTC."""
-    return None if moment is None else int(moment.replace(tzinfo=UTC).timestamp() * 1000)

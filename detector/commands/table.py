@@ -1,21 +1,24 @@
 """Tables of results for the terminal, shared by the commands that show anomalies."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from detector.commands.moment import moment_text
 from detector.reason import number_text
 
 Result = Mapping[str, Any]
 """A result document."""
 
+LONGEST_ENTITY = 60
+"""Characters of an entity's name that are shown: a name may be thousands long."""
 
-def moment_text(time_ms: int) -> str:
-    """Return a time in UTC as people write it."""
-    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M}"
+STRONG, CLEAR = 0.7, 0.3
+"""Grades from which a row is red, or yellow."""
 
 
 def plain_table(title: str, *, caption: str | None = None) -> Table:
@@ -37,10 +40,10 @@ def results_table(title: str, results: Sequence[Result], notes: Sequence[str] | 
     `notes`, one a result, adds a last column: what is known about the time.
     """
     has_entities = any("entity_key" in result for result in results)
-    table = plain_table(title)
+    table = plain_table(escape(title))
     table.add_column("window (UTC)", no_wrap=True)
     if has_entities:
-        table.add_column("entity", overflow="fold")
+        table.add_column(_entity_header(results), overflow="fold")
     for name in ("grade", "confidence"):
         table.add_column(name, justify="right")
     table.add_column("value", justify="right", overflow="fold")
@@ -48,17 +51,32 @@ def results_table(title: str, results: Sequence[Result], notes: Sequence[str] | 
     if notes is not None:
         table.add_column("known event", overflow="fold")
     for index, result in enumerate(results):
-        cells = [moment_text(result["data_start_time"])]
-        cells += [_entity_text(result)] if has_entities else []
-        cells += [_ratio(result.get("anomaly_grade")), _ratio(result.get("confidence"))]
-        cells += [_numbers(result.get("value", {})), _numbers(result.get("expected", {}))]
-        cells += [notes[index]] if notes is not None else []
+        cells: list[Text | str] = [moment_text(result["data_start_time"])]
+        cells += [Text(entity_text(result))] if has_entities else []
+        cells += [_grade(result), _ratio(result.get("confidence"))]
+        cells += [Text(_numbers(result.get(part, {}))) for part in ("value", "expected")]
+        cells += [Text(notes[index])] if notes is not None else []
         table.add_row(*cells)
     return table
 
 
-def _entity_text(result: Result) -> str:
-    return ", ".join(str(value) for value in result.get("entity_attributes", {}).values())
+def entity_text(result: Result) -> str:
+    """Return the entity of a result in one line; empty for a single stream."""
+    text = ", ".join(str(value) for value in result.get("entity_attributes", {}).values())
+    return text if len(text) <= LONGEST_ENTITY else f"{text[:LONGEST_ENTITY]}…"
+
+
+def _entity_header(results: Sequence[Result]) -> str:
+    """Return the category fields, in the order in which `entity_text` names their values."""
+    fields = next(result["entity_attributes"] for result in results if "entity_attributes" in result)
+    return escape(", ".join(fields))
+
+
+def _grade(result: Result) -> Text:
+    grade = result.get("anomaly_grade")
+    if grade is None:
+        return Text(str(result.get("status", "")).replace("_", " "), style="dim")
+    return Text(f"{grade:.2f}", style="bold red" if grade >= STRONG else "yellow" if grade >= CLEAR else "")
 
 
 def _ratio(number: float | None) -> str:
