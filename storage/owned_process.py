@@ -44,6 +44,7 @@ class OwnedProcess:
         )
         self._orders = cast("IO[str]", self._watchdog.stdin)
         self._answers = cast("IO[str]", self._watchdog.stdout)
+        self._status: int | None = None
         try:
             self._tell(json.dumps(order))
             self.pid = self._read_pid()
@@ -53,9 +54,9 @@ class OwnedProcess:
 
     def exit_status(self) -> int | None:
         """Return the exit status (negative: the signal) once the process has ended, None while it runs."""
-        if self._watchdog.poll() is None:
-            return None
-        return int(self._answers.readline())
+        if self._status is None and self._watchdog.poll() is not None:
+            self._status = int(self._answers.readline() or self._watchdog.returncode)
+        return self._status
 
     def end(self) -> None:
         """Ask the process to end, and wait until it is gone; it is killed when its time is over."""
