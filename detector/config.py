@@ -223,10 +223,12 @@ class DetectorConfig(BaseModel):
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
     def _essence(self) -> dict[str, Any]:
-        """Return what the numbers and the models depend on; spelling, order of keys and defaults left out."""
+        """Return what models are made for; spelling, order of keys and defaults left out.
+
+        Where the documents come from is not part of it: a new index or a better filter must not cost the models.
+        """
         source = self.source
         return {
-            "source": [sorted(set(source.indices)), source.time_field, source.filter_query],
             "category_field": source.category_fields,
             "features": [[feature.feature_name, feature.aggregation] for feature in source.features],
             "interval_ms": source.interval.milliseconds,

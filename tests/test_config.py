@@ -170,14 +170,13 @@ KEPT: list[dict[str, Any]] = [
     {"window_delay": {"period": {"interval": 3, "unit": "Minutes"}}},
     {"detection_interval": {"period": {"interval": 600, "unit": "Seconds"}}},
     {"timezone": "Europe/Berlin"},
-    {"filter_query": {"match_all": {}}},
+    {"filter_query": {"term": {"a": 1}}},
+    {"time_field": "t"},
+    {"indices": ["web-1", "web-2"]},
     {"ui_metadata": {"a": 1}},
 ]
 RENEWED: list[dict[str, Any]] = [
     {"detection_interval": {"period": {"interval": 5, "unit": "Minutes"}}},
-    {"time_field": "t"},
-    {"indices": ["web-1"]},
-    {"filter_query": {"term": {"a": 1}}},
     {"category_field": ["host"]},
     {"shingle_size": 8},
     {"recency_emphasis": 100},
