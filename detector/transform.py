@@ -19,6 +19,9 @@ of any length stands out in one."""
 RESIDUALS = 16
 """Seasonal residuals behind the fifth column: a single one is mostly noise."""
 
+SPANS = (1, SHORT, MEDIUM, LONG)
+"""Values behind each of the first four columns."""
+
 N_COLUMNS = 5
 VALUE, SHORT_MEAN, MEDIUM_MEAN, LONG_MEAN, RESIDUAL_MEAN = range(N_COLUMNS)
 
@@ -39,14 +42,10 @@ METRIC = np.dtype(
         ("last_ms", np.int64),
         ("lowest", np.float64),
         ("highest", np.float64),
-        ("center", np.float64),
-        ("spread", np.float64),
     ],
     align=True,
 )
-"""Per model and metric: values entered so far, the last of them and its window end, their range, and the
-frozen scale (median and standard deviation of the warm-up; a center of NaN waits for the first value, a
-spread of 0 for the first change)."""
+"""Per model and metric: values entered so far, the last of them and its window end, and their range."""
 
 
 class Transform(NamedTuple):
@@ -62,12 +61,19 @@ class Transform(NamedTuple):
         Ring of seasonal residuals, float64, shape (n_models, n_metrics, 16).
     feature
         The five columns of the last value before scaling, float64, shape (n_models, n_metrics, 5).
+    center, spread
+        Frozen scale of the columns: median and standard deviation of each over the warm-up, float64, shape
+        (n_models, n_metrics, 5). The long means vary less than the value and count as much. The residual has the
+        center 0 and the spread of the value: in the warm-up there may be no season to compare with. A center of
+        NaN waits for the first value, a spread of 0 for the first change.
     """
 
     metric: NDArray[np.void]
     recent: NDArray[np.float64]
     residual: NDArray[np.float64]
     feature: NDArray[np.float64]
+    center: NDArray[np.float64]
+    spread: NDArray[np.float64]
 
 
 def allocate_transform(n_models: int, n_metrics: int, shingle_size: int) -> Transform:
@@ -80,6 +86,8 @@ def allocate_transform(n_models: int, n_metrics: int, shingle_size: int) -> Tran
         recent=np.zeros((n_models, n_metrics, ring)),
         residual=np.zeros((n_models, n_metrics, RESIDUALS)),
         feature=np.zeros((n_models, n_metrics, N_COLUMNS)),
+        center=np.zeros((n_models, n_metrics, N_COLUMNS)),
+        spread=np.zeros((n_models, n_metrics, N_COLUMNS)),
     )
 
 
@@ -101,10 +109,8 @@ def reset_transform(transform: Transform, model: int) -> None:
 @kernel
 def reset_scale(transform: Transform, model: int) -> None:
     """Forget the scale of a model."""
-    for metric in range(transform.metric.shape[1]):
-        record = transform.metric[model, metric]
-        record["center"] = np.nan
-        record["spread"] = 0.0
+    transform.center[model] = np.nan
+    transform.spread[model] = 0.0
 
 
 @kernel
@@ -123,7 +129,7 @@ def clean(values: NDArray[np.float64], cleaned: NDArray[np.float64]) -> int:
 
 @kernel
 def freeze_scale(transform: Transform, model: int, rows: NDArray[np.float64]) -> None:
-    """Set the scale of each metric from rows of values, float64, shape (n_rows, n_metrics), NaN = missing."""
+    """Set the scale of every column from rows of values, float64, shape (n_rows, n_metrics), NaN = missing."""
     known = np.empty(rows.shape[0])
     for metric in range(rows.shape[1]):
         n_known = 0
@@ -131,12 +137,26 @@ def freeze_scale(transform: Transform, model: int, rows: NDArray[np.float64]) ->
             if not np.isnan(rows[row, metric]):
                 known[n_known] = rows[row, metric]
                 n_known += 1
-        record = transform.metric[model, metric]
-        record["center"] = np.nan
-        record["spread"] = 0.0
+        center, spread = transform.center[model, metric], transform.spread[model, metric]
+        center[:] = np.nan
+        spread[:] = 0.0
         if n_known > 0:
-            record["center"] = np.median(known[:n_known])
-            record["spread"] = _deviation(known[:n_known])
+            for column in range(RESIDUAL_MEAN):
+                means = _means(known[:n_known], SPANS[column])
+                center[column] = np.median(means)
+                spread[column] = _deviation(means)
+            center[RESIDUAL_MEAN] = 0.0
+            spread[RESIDUAL_MEAN] = spread[VALUE]
+
+
+@kernel
+def _means(values: NDArray[np.float64], span: int) -> NDArray[np.float64]:
+    """Return the mean of the last `span` values at each value, of those there are at the beginning."""
+    means = np.empty(values.shape[0])
+    for place in range(values.shape[0]):
+        first = max(0, place + 1 - span)
+        means[place] = np.mean(values[first : place + 1])
+    return means
 
 
 @kernel
@@ -243,10 +263,10 @@ def write_columns(transform: Transform, model: int, point: NDArray[np.float32]) 
         if record["pushed"] == 0:
             point[start : start + N_COLUMNS] = 0.0
             continue
-        _complete_scale(record)
-        for column in range(RESIDUAL_MEAN):
-            point[start + column] = scaled(feature[column], record["center"], record["spread"])
-        point[start + RESIDUAL_MEAN] = scaled(feature[RESIDUAL_MEAN], 0.0, record["spread"])
+        center, spread = transform.center[model, metric], transform.spread[model, metric]
+        _complete_scale(record["last"], center, spread)
+        for column in range(N_COLUMNS):
+            point[start + column] = scaled(feature[column], center[column], spread[column])
 
 
 @kernel
@@ -261,20 +281,22 @@ def write_shingle(transform: Transform, model: int, point: NDArray[np.float32]) 
         if record["pushed"] == 0:
             point[start : start + shingle_size] = 0.0
             continue
-        _complete_scale(record)
+        center, spread = transform.center[model, metric], transform.spread[model, metric]
+        _complete_scale(record["last"], center, spread)
         for place in range(shingle_size):
             back = min(shingle_size - 1 - place, record["pushed"] - 1)
             value = recent[(record["pushed"] - 1 - back) & (recent.shape[0] - 1)]
-            point[start + place] = scaled(value, record["center"], record["spread"])
+            point[start + place] = scaled(value, center[VALUE], spread[VALUE])
 
 
 @kernel
-def _complete_scale(record: NDArray[np.void]) -> None:
+def _complete_scale(value: float, center: NDArray[np.float64], spread: NDArray[np.float64]) -> None:
     """Take a scale from the latest value, when the warm-up had no value of the metric or only equal ones."""
-    if np.isnan(record["center"]):
-        record["center"] = record["last"]
-    if record["spread"] == 0.0:
-        record["spread"] = abs(record["last"] - record["center"])
+    if np.isnan(center[VALUE]):
+        center[:] = value
+        center[RESIDUAL_MEAN] = 0.0
+    if spread[VALUE] == 0.0:
+        spread[:] = abs(value - center[VALUE])
 
 
 @kernel
