@@ -160,6 +160,7 @@ class Launch:
             *self.jvm_flags,
             f"-XX:ErrorFile={self.folder}/logs/hs_err_%p.log",
             f"-Djava.io.tmpdir={self.folder}/tmp",  # noqa: S108 - below our own folder
+            f"-Duser.home={self.folder}/tmp",  # noqa: S108 - the user may have none
             f"-Dopensearch.path.home={self.home}",
             f"-Dopensearch.path.conf={self.folder}/config",
             f"-Doutrider.node={self.token}",
