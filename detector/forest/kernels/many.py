@@ -1,12 +1,14 @@
-"""A sequence of points, each for a model of its own choice, with the memory of the next models on its way."""
+"""Sequences of points, each for any model, with the memory of the next models on its way."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.forest.kernels.attribute import attribute
+from detector.forest.kernels.impute import forecast, impute
 from detector.forest.kernels.kernel import inner, kernel
 from detector.forest.kernels.prepare import NO_SLOT, ask_for_points, prepare_query
 from detector.forest.kernels.scratch import Scratch, make_scratch
-from detector.forest.kernels.update import learn_paths
+from detector.forest.kernels.update import learn_paths, score_paths, update_with
 from detector.forest.state import ForestState
 
 
@@ -66,3 +68,87 @@ def score_and_update_many(
     if slots.shape[0] == 0:
         return
     learn_all(state, slots, points, time_decay, out, make_scratch(state), make_scratch(state))
+
+
+@inner
+def score_all(
+    state: ForestState,
+    slots: NDArray[np.int64],
+    points: NDArray[np.float32],
+    out: NDArray[np.float64],
+    now: Scratch,
+    later: Scratch,
+) -> None:
+    """Run `score_many` with two scratches: of the point at work and of the next. Modified in place."""
+    prepare_query(state, slots[0], points[0], now)
+    for index in range(slots.shape[0]):
+        following = index + 1
+        if following < slots.shape[0]:
+            prepare_query(state, slots[following], points[following], later)
+            if slots[following] != slots[index]:
+                ask_for_points(state, slots[following], later)
+        out[index] = score_paths(state, slots[index], now, slot_ahead(slots, index))
+        now, later = later, now
+
+
+@kernel
+def score_many(
+    state: ForestState, slots: NDArray[np.int64], points: NDArray[np.float32], out: NDArray[np.float64]
+) -> None:
+    """Score points as `score` does one by one; arrays as in `score_and_update_many`."""
+    if slots.shape[0] == 0:
+        return
+    score_all(state, slots, points, out, make_scratch(state), make_scratch(state))
+
+
+@kernel
+def update_many(
+    state: ForestState, slots: NDArray[np.int64], points: NDArray[np.float32], time_decay: float
+) -> None:
+    """Learn points in order as `update` does one by one; arrays as in `score_and_update_many`."""
+    scratch = make_scratch(state)
+    for index in range(slots.shape[0]):
+        update_with(state, slots[index], points[index], time_decay, scratch)
+
+
+@kernel
+def attribute_many(
+    state: ForestState,
+    slots: NDArray[np.int64],
+    points: NDArray[np.float32],
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+) -> None:
+    """Attribute points as `attribute` does; `high` and `low` are float64, shape (n_points, n_columns)."""
+    for index in range(slots.shape[0]):
+        attribute(state, slots[index], points[index], high[index], low[index])
+
+
+@kernel
+def impute_many(
+    state: ForestState,
+    slots: NDArray[np.int64],
+    points: NDArray[np.float32],
+    missing: NDArray[np.bool_],
+    out: NDArray[np.float32],
+) -> None:
+    """Impute points as `impute` does; `missing` and `out` have the shape of `points`."""
+    for index in range(slots.shape[0]):
+        impute(state, slots[index], points[index], missing[index], out[index])
+
+
+@kernel
+def forecast_many(
+    state: ForestState,
+    slots: NDArray[np.int64],
+    shingles: NDArray[np.float32],
+    n_features: int,
+    expected: NDArray[np.float32],
+    lower: NDArray[np.float32],
+    upper: NDArray[np.float32],
+) -> None:
+    """Forecast as `forecast` does; the results have shape (n_points, n_steps, n_features)."""
+    for index in range(slots.shape[0]):
+        forecast(
+            state, slots[index], shingles[index], n_features, expected[index], lower[index], upper[index]
+        )

@@ -123,6 +123,18 @@ def take_paths(state: ForestState, slot: int, scratch: Scratch, time_decay: floa
     state.seen[slot] += 1
 
 
+@inner
+def update_with(
+    state: ForestState, slot: int, point: NDArray[np.float32], time_decay: float, scratch: Scratch
+) -> None:
+    """Take a point down the trees that are due, and into them. Modified in place."""
+    encode_point(point, scratch.query[0])
+    n_due = start_due(state, slot, scratch)
+    if n_leaves(state, slot) > 0:
+        descend_alive(state, slot, n_due, scratch)
+    take_paths(state, slot, scratch, time_decay)
+
+
 @kernel
 def score(state: ForestState, slot: int, point: NDArray[np.float32]) -> float:
     """Anomaly score of a point, float32, shape (n_columns,), finite; the model does not change.
@@ -156,12 +168,7 @@ def score_and_update(state: ForestState, slot: int, point: NDArray[np.float32], 
 @kernel
 def update(state: ForestState, slot: int, point: NDArray[np.float32], time_decay: float) -> None:
     """Show a point to a model: `score`, then `update`, equals `score_and_update`. Modified in place."""
-    scratch = make_scratch(state)
-    encode_point(point, scratch.query[0])
-    n_due = start_due(state, slot, scratch)
-    if n_leaves(state, slot) > 0:
-        descend_alive(state, slot, n_due, scratch)
-    take_paths(state, slot, scratch, time_decay)
+    update_with(state, slot, point, time_decay, make_scratch(state))
 
 
 @kernel

@@ -1,0 +1,134 @@
+"""Trees after every insertion and deletion: what the records say must be what the points say."""
+
+import random
+from collections import Counter
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from strategies import streams, wide_streams
+from trees import check_model, tree_of, trees_of
+
+from detector.forest.kernels.quantise import encode, encode_point
+from detector.forest.kernels.update import reset, score_and_update
+from detector.forest.state import ForestShape, ForestState, allocate
+
+
+def fresh(n_columns: int, n_trees: int, sample_size: int, seed: int = 1) -> ForestState:
+    """Return the state of one fresh model."""
+    state = allocate(ForestShape(n_columns, n_trees, sample_size), 1)
+    reset(state, 0, np.uint64(seed))
+    return state
+
+
+def codes_of(point: NDArray[np.float32]) -> tuple[int, ...]:
+    """Return the codes of a point."""
+    codes = np.zeros(len(point), dtype=np.uint16)
+    encode_point(point, codes)
+    return tuple(int(code) for code in codes)
+
+
+def learn_checked(state: ForestState, points: NDArray[np.float32], time_decay: float) -> None:
+    """Learn points one by one and recompute everything after each."""
+    seen: Counter[tuple[int, ...]] = Counter()
+    for point in points:
+        value = score_and_update(state, 0, point, time_decay)
+        assert 0.0 <= value <= np.log2(state.keys.shape[2] + 1)
+        seen[codes_of(point)] += 1
+        check_model(state, 0)
+        for tree in trees_of(state, 0):
+            assert Counter(tree.points()) <= seen
+
+
+@settings(max_examples=40, deadline=None)
+@given(points=streams(), sample_size=st.sampled_from([2, 3, 8, 16]), seed=st.integers(0, 2**64 - 1))
+def test_trees_hold_whatever_the_points_are(points: NDArray[np.float32], sample_size: int, seed: int) -> None:
+    """Duplicates, constants, neighbours, denormals, huge values and uneven columns keep every invariant."""
+    learn_checked(fresh(points.shape[1], 2, sample_size, seed), points, 0.3)
+
+
+@settings(max_examples=15, deadline=None)
+@given(points=wide_streams())
+def test_trees_hold_for_any_number_of_columns(points: NDArray[np.float32]) -> None:
+    """One vector, several and a part of one are all measured right."""
+    learn_checked(fresh(points.shape[1], 2, 8), points, 0.1)
+
+
+@pytest.mark.parametrize("sample_size", [2, 255, 256, 257, 1024])
+def test_trees_hold_for_every_width_of_record(sample_size: int) -> None:
+    """The largest 32-bit record, the smallest 64-bit one and the largest sample keep every invariant."""
+    state = fresh(2, 1, sample_size)
+    rng = np.random.default_rng(3)
+    n_points = sample_size + 60
+    for index, point in enumerate(rng.normal(size=(n_points, 2)).astype(np.float32)):
+        score_and_update(state, 0, point, 0.01)
+        if index % 37 == 0 or index > n_points - 20:
+            check_model(state, 0)
+    assert len(tree_of(state, 0, 0).points()) == sample_size
+
+
+def test_a_tree_degenerates_into_a_chain_without_harm() -> None:
+    """Powers of two make a tree as deep as it has points."""
+    state = fresh(1, 4, 16)
+    points = (2.0 ** np.arange(-8, 7)).astype(np.float32)[:, np.newaxis]
+    learn_checked(state, np.tile(points, (4, 1)), 0.1)
+
+
+def test_a_full_tree_takes_every_point_when_it_is_new() -> None:
+    """As long as a tree is not full, it holds exactly what it was shown."""
+    state = fresh(3, 5, 64)
+    points = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+    for point in points:
+        score_and_update(state, 0, point, 0.001)
+    expected = Counter(codes_of(point) for point in points)
+    assert all(Counter(tree.points()) == expected for tree in trees_of(state, 0))
+
+
+def test_positive_and_negative_zero_are_one_value() -> None:
+    """A point of negative zeros equals one of zeros: the second scores as seen."""
+    state = fresh(2, 10, 8)
+    score_and_update(state, 0, np.array([0.0, -0.0], dtype=np.float32), 0.01)
+    assert score_and_update(state, 0, np.array([-0.0, 0.0], dtype=np.float32), 0.01) == 0.5
+    assert all(isinstance(tree, naive.Leaf) for tree in trees_of(state, 0))
+
+
+def test_values_beyond_the_range_take_the_code_of_its_end() -> None:
+    """The quantiser rounds to the nearest code and saturates."""
+    values = [-1e9, -128.0, -1 / 512, 0.0, 1 / 512, 1 / 256, 127.99609375, 128.0, 3e38]
+    assert [encode(value) for value in values] == [0, 0, 32768, 32768, 32769, 32769, 65535, 65535, 65535]
+
+
+def test_cuts_follow_the_law_of_the_naive_twin() -> None:
+    """The root's cut falls on a column with probability proportional to its side, and uniformly along it."""
+    rng = np.random.default_rng(5)
+    points = (rng.normal(size=(40, 3)) * [1, 2, 5]).astype(np.float32)
+    state = fresh(3, 1000, 16, seed=9)
+    for point in points:
+        score_and_update(state, 0, point, 0.02)
+    share, position, own = np.zeros(3), [], np.zeros(3)
+    for tree in trees_of(state, 0):
+        assert isinstance(tree, naive.Node)
+        lengths = np.array(naive.sides(tree.points()))
+        low = min(point[tree.column] for point in tree.points())
+        share += lengths / lengths.sum()
+        own[tree.column] += 1
+        position.append((tree.cut - low + 0.5) / lengths[tree.column])
+    assert np.abs(own - share).max() < 4 * np.sqrt(share.max())
+    assert abs(np.mean(position) - 0.5) < 4 * np.sqrt(1 / 12 / 1000)
+    assert abs(np.var(position) - 1 / 12) < 0.012
+
+
+def test_scores_follow_the_naive_forest() -> None:
+    """Over a stream with duplicates, mean and spread of scores are those of a forest built top-down."""
+    rng = np.random.default_rng(8)
+    points = rng.normal(size=(400, 3)).round(1).astype(np.float32)
+    state = fresh(3, 30, 32)
+    ours = [score_and_update(state, 0, point, 0.01) for point in points]
+    twin = naive.Forest(30, 32, 0.01, random.Random(1))
+    theirs = [twin.score_and_update(codes_of(point)) for point in points]
+    assert abs(np.mean(ours[64:]) - np.mean(theirs[64:])) < 0.02
+    assert abs(np.quantile(ours[64:], 0.95) - np.quantile(theirs[64:], 0.95)) < 0.08
+    assert np.corrcoef(ours[64:], theirs[64:])[0, 1] > 0.9

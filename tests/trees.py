@@ -1,0 +1,52 @@
+"""Trees of the forest's state as trees of the naive twin, and the invariants every one of them must keep."""
+
+import numpy as np
+from naive import Leaf, Node, Point, Tree
+
+from detector.forest.kernels.node import DUPLICATES, column_of, cut_of, left_of
+from detector.forest.state import ForestState
+
+
+def tree_of(state: ForestState, slot: int, tree: int) -> Tree:
+    """Return one tree, its points as tuples of codes; checks every record on the way."""
+    n_leaves = min(int(state.seen[slot]), state.keys.shape[2])
+    points = [tuple(int(code) for code in row) for row in state.points[slot, tree, :n_leaves]]
+    records = [int(record) for record in state.nodes[slot, tree, : n_leaves - 1]]
+    return _subtree(records, points)
+
+
+def trees_of(state: ForestState, slot: int) -> list[Tree]:
+    """Return all trees of a model."""
+    return [tree_of(state, slot, tree) for tree in range(state.keys.shape[1])]
+
+
+def _subtree(records: list[int], points: list[Point]) -> Tree:
+    assert len(records) == len(points) - 1
+    if len(points) == 1:
+        return Leaf(points[0])
+    column, cut, left = column_of(records[0]), cut_of(records[0]), left_of(records[0])
+    assert 1 <= left < len(points)
+    if column == DUPLICATES:
+        assert len(set(points)) == 1
+        assert all(column_of(record) == DUPLICATES for record in records)
+        return Leaf(points[0], len(points))
+    assert all(point[column] <= cut for point in points[:left])
+    assert all(point[column] > cut for point in points[left:])
+    return Node(
+        column,
+        cut,
+        _subtree(records[1:left], points[:left]),
+        _subtree(records[left:], points[left:]),
+    )
+
+
+def check_model(state: ForestState, slot: int) -> None:
+    """Recompute from scratch what the kernels keep up: structure, masses, cuts, groups and largest keys."""
+    n_leaves = min(int(state.seen[slot]), state.keys.shape[2])
+    for index, tree in enumerate(trees_of(state, slot)):
+        assert len(tree.points()) == n_leaves
+        keys = state.keys[slot, index, :n_leaves].astype(np.int64)
+        below_top = (state.top_key[slot, index] - keys) & 0xFF
+        assert below_top.min() == 0
+        if n_leaves == state.keys.shape[2]:
+            assert state.next_accept[slot, index] >= state.seen[slot]
