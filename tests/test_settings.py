@@ -238,3 +238,22 @@ def test_an_unknown_argument_is_refused() -> None:
     """A slip of the caller."""
     with pytest.raises(ClusterSettingsError, match=r"`usernme` \(argument\)"):
         load_cluster(url="http://h", usernme="u")
+
+
+def test_the_documentation_lists_every_setting() -> None:
+    """One row a setting, with its variable, and no row without one."""
+    page = (Path(__file__).parent.parent / "docs" / "cluster.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", page, re.MULTILINE)
+    assert rows
+    assert dict(rows) == {name: variable(name) for name in Cluster.model_fields}
+
+
+def test_the_settings_file_of_the_documentation_loads() -> None:
+    """Copied and pasted, it works."""
+    page = (Path(__file__).parent.parent / "docs" / "cluster.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    write(example)
+    Path("secrets").mkdir()
+    write("geheim", "secrets/password")
+    write("x", "ca.pem")
+    assert load_cluster().authentication == "basic"
