@@ -169,7 +169,10 @@ class EmbeddedNode:
             self._undo.enter_context(hold(make_folder(folder)))
         record = NodeRecord.read(folder)
         if record is not None and record.is_detached and record.process() is not None:
-            msg = f"a node runs on {folder} at {record.url}: use that, or stop it with `outrider node stop`"
+            msg = (
+                f"a node runs on {folder} at {record.url}: "
+                f"use that, or stop it with: outrider node stop --data-folder {folder}"
+            )
             raise NodeError(msg)
         if record is not None:
             record.stop()

@@ -46,7 +46,7 @@ def test_a_node_is_started_looked_at_and_stopped(run: Callable[..., Result], nod
     again = run("start")
     assert f"process {facts['process']}," in again.stdout
 
-    with pytest.raises(NodeError, match=r"a node runs on .* stop it with `outrider node stop`"):
+    with pytest.raises(NodeError, match=r"a node runs on .* stop it with: outrider node stop --data-folder"):
         EmbeddedNode(node_folder, heap="256m").start()
     assert run("stop").stdout == "Stopped.\n"
     assert NodeRecord.read(node_folder) is None

@@ -1,20 +1,19 @@
 """`outrider demo`: real data, a real OpenSearch node, and the code that runs in production."""
 
 import os
-import shutil
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import click
 from opensearchpy import OpenSearch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
+from detector.commands.bars import bars, node_bars
+from detector.commands import logs
 from detector.commands.connection import Failure, build_stores
 from detector.commands.demo_data import Sample, sample_as_of, sample_as_recorded
 from detector.commands.demo_serve import serve
@@ -61,6 +60,7 @@ def demo(is_served: bool, port: int) -> None:  # noqa: FBT001 - click's way
     With --serve the data are moved so that each series has an event ahead; they go on arriving as time passes.
     """
     console = Console()
+    logs.configure("text", "warning")
     try:
         _demo(console, port, is_served=is_served)
     except (NodeError, StorageError) as error:
@@ -74,10 +74,10 @@ def _demo(console: Console, port: int, *, is_served: bool) -> None:
     started = time.monotonic()
     warming_up = threading.Thread(target=_warm_up, daemon=True)
     warming_up.start()
-    folder = _empty_folder()
+    folder = default_data_folder(os.environ).parent / "demo"
     with (
-        _progress(console) as progress,
-        _node(folder, port, progress) as node,
+        bars(console) as progress,
+        EmbeddedNode(folder, port=port, progress=node_bars(progress), keeps_data=False) as node,
         connect(_access(node)) as client,
     ):
         samples = _samples(is_moved=is_served)
@@ -106,13 +106,6 @@ def _warm_up() -> None:
     warm_up()
 
 
-def _empty_folder() -> Path:
-    """Return the data folder of the demo; what an earlier one left there is deleted."""
-    folder = default_data_folder(os.environ).parent / "demo"
-    shutil.rmtree(folder, ignore_errors=True)
-    return folder
-
-
 def _access(node: EmbeddedNode) -> Cluster:
     return Cluster(url=(node.url,))
 
@@ -124,25 +117,6 @@ def _samples(*, is_moved: bool) -> list[Sample]:
 
 def _detector_file(name: str) -> Path:
     return examples_folder() / "detectors" / f"{name}.json"
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Progress]:
-    columns = (TextColumn("{task.description:<28}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        yield progress
-
-
-def _node(folder: Path, port: int, progress: Progress) -> EmbeddedNode:
-    """Return a node that shows a bar for each long step of its start."""
-    tasks: dict[str, TaskID] = {}
-
-    def show(step: str, done: int, total: int) -> None:
-        if step not in tasks:
-            tasks[step] = progress.add_task(step, total=total or None)
-        progress.update(tasks[step], completed=done, total=total or None)
-
-    return EmbeddedNode(folder, port=port, progress=show)
 
 
 def _load(client: OpenSearch, samples: list[Sample], progress: Progress) -> None:
@@ -181,16 +155,16 @@ def _run_detector(
     progress: Progress,
     stopping: threading.Event,
 ) -> None:
-    end_ms = sample.end_ms + config.interval.milliseconds + config.window_delay_ms
-    task = progress.add_task(f"Detecting in {sample.name}", total=end_ms - sample.start_ms)
-    job = open_job(config, stores, end_ms, sample.start_ms)
+    total = sample.until_ms - sample.start_ms
+    task = progress.add_task(f"Detecting in {sample.name}", total=total)
+    job = open_job(config, stores, sample.until_ms, sample.start_ms)
 
     def show(_: PollReport) -> None:
         progress.update(task, completed=job.frontier_ms - sample.start_ms)
 
-    poll(job, stores, end_ms, should_stop=stopping.is_set, on_progress=show)
+    poll(job, stores, sample.until_ms, should_stop=stopping.is_set, on_progress=show)
     save_checkpoints(job, stores.checkpoints, every_windows=1)
-    progress.update(task, completed=end_ms - sample.start_ms)
+    progress.update(task, completed=total)
 
 
 def _anomalies(client: OpenSearch, name: str) -> list[Result]:
