@@ -19,9 +19,7 @@ START_MS = 1_706_745_000_000 // MINUTE_MS * MINUTE_MS
 EXECUTION = ("execution_start_time", "execution_end_time")
 """The only fields that may differ between two runs over the same data."""
 
-MAPPING = {
-    "properties": {"time": {"type": "date"}, "load": {"type": "double"}, "host": {"type": "keyword"}}
-}
+MAPPING = {"properties": {"time": {"type": "date"}, "load": {"type": "double"}, "host": {"type": "keyword"}}}
 
 
 def detector(index: str, *, is_single: bool = False, **changes: Any) -> DetectorConfig:
@@ -45,7 +43,9 @@ def detector(index: str, *, is_single: bool = False, **changes: Any) -> Detector
     return DetectorConfig.model_validate(document | changes)
 
 
-def index_stream(client: OpenSearch, index: str, *, n_hosts: int, n_windows: int, n_history: int = 60) -> None:
+def index_stream(
+    client: OpenSearch, index: str, *, n_hosts: int, n_windows: int, n_history: int = 60
+) -> None:
     """Index windows from `n_history` minutes before START_MS to `n_windows` after it."""
     client.indices.create(
         index=index, body={"mappings": MAPPING, "settings": {"number_of_shards": 2, "number_of_replicas": 0}}

@@ -36,7 +36,7 @@ def test_every_flipped_or_missing_byte_is_noticed():
     for position in range(0, len(block), 7):
         damaged = bytearray(block)
         damaged[position] ^= 0x55
-        with pytest.raises(PackingError, match="damaged|not written by Outrider"):
+        with pytest.raises(PackingError, match=r"damaged|not written by Outrider"):
             unpack(bytes(damaged), "thing", 1)
     with pytest.raises(PackingError, match="damaged"):
         unpack(block[:-3], "thing", 1)

@@ -19,7 +19,7 @@ END_MS = START_MS + N_WINDOWS * MINUTE_MS
 
 @pytest.fixture(scope="module")
 def source(client):
-    """An index with data, shared by the module."""
+    """Make an index with data, shared by the module."""
     index = f"t-{uuid.uuid4().hex[:10]}-source"
     index_stream(client, index, n_hosts=N_HOSTS, n_windows=N_WINDOWS)
     yield index
@@ -28,7 +28,7 @@ def source(client):
 
 @pytest.fixture(scope="module")
 def undisturbed(client, source):
-    """What one poll over everything writes, by id."""
+    """Return what one poll over everything writes, by id."""
     prefix = f"t-{uuid.uuid4().hex[:10]}"
     stores = stores_of(client, prefix)
     job = open_job(detector(source), stores, START_MS)
@@ -207,7 +207,9 @@ def test_damaged_and_missing_checkpoints_are_made_up_for_by_the_journal(
     client.indices.refresh(index=index)
     hits = client.search(index=index, body={"size": 100})["hits"]["hits"]
     assert len(hits) >= 2
-    client.update(index=index, id=hits[0]["_id"], body={"doc": {"models": "AAAA" + hits[0]["_source"]["models"][4:]}})
+    client.update(
+        index=index, id=hits[0]["_id"], body={"doc": {"models": "AAAA" + hits[0]["_source"]["models"][4:]}}
+    )
     client.delete(index=index, id=hits[1]["_id"])
     poll(open_job(detector(source), stores, END_MS), stores, END_MS)
     assert written(client, index_prefix) == undisturbed
@@ -248,9 +250,7 @@ def test_an_edit_of_the_features_begins_a_generation_where_the_old_one_stopped(c
     assert poll(edited, stores, END_MS).windows == N_WINDOWS - 10
 
 
-def test_a_document_that_is_refused_for_good_is_replaced_and_the_window_commits(
-    client, source, index_prefix
-):
+def test_a_document_that_is_refused_for_good_is_replaced_and_the_window_commits(client, source, index_prefix):
     """The result index says what happened."""
     stores = stores_of(client, index_prefix)
     job = open_job(detector(source), stores, START_MS)

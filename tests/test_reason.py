@@ -33,7 +33,9 @@ def test_one_metric_is_told_with_expectation_and_band():
 
 def test_the_metric_that_contributed_most_comes_first_and_bystanders_are_left_out():
     """The order is that of contribution; below a tenth it is not told."""
-    comp = sentence(["cpu", "errors", "disk"], [50, 2, 7], [80, 9, 7], [70, 8, 6], [90, 10, 8], [0.3, 0.65, 0.05])
+    comp = sentence(
+        ["cpu", "errors", "disk"], [50, 2, 7], [80, 9, 7], [70, 8, 6], [90, 10, 8], [0.3, 0.65, 0.05]
+    )
     assert comp == (
         "errors is 2, below the expected 9 (usually 8 to 10); cpu is 50, below the expected 80 (usually 70 to 90)"
     )
@@ -48,4 +50,6 @@ def test_a_value_inside_its_band_is_called_a_pattern():
 def test_what_is_missing_is_said():
     """NaN as value or expectation."""
     assert sentence(["load"], [nan], [5.5], [4.0], [7.0], [nan]) == "load is missing"
-    assert sentence(["load"], [3.0], [nan], [nan], [nan], [1.0]) == "load is 3, nothing to compare it with yet"
+    assert (
+        sentence(["load"], [3.0], [nan], [nan], [nan], [1.0]) == "load is 3, nothing to compare it with yet"
+    )

@@ -32,7 +32,7 @@ class Result(NamedTuple):
 
 @pytest.fixture
 def prefix(client, index_prefix):
-    """A prefix whose indices exist."""
+    """Return a prefix whose indices exist."""
     ensure_indices(client, index_prefix, RETRY)
     return index_prefix
 
@@ -259,7 +259,9 @@ class TestIndices:
     def test_an_index_of_a_newer_release_is_refused_with_both_numbers(self, client, prefix):
         """Nothing is written into it."""
         client.indices.put_mapping(index=f"{prefix}-state", body={"_meta": {"schema_version": 99}})
-        with pytest.raises(SchemaMismatch, match=r"-state has schema version 99, this release .* knows version 1"):
+        with pytest.raises(
+            SchemaMismatch, match=r"-state has schema version 99, this release .* knows version 1"
+        ):
             ensure_indices(client, prefix, RETRY)
 
     def test_unknown_fields_of_a_result_are_kept_and_not_mapped(self, client, prefix):

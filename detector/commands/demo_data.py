@@ -13,6 +13,9 @@ from detector.roster import Entity
 LEAD_MS = 10 * 60_000
 """Time from the start of a moved demo until the middle of each series' last labelled window."""
 
+DAY_MS = 86_400_000
+"""More than the last window of a recorded series takes to close."""
+
 UNLABELLED_CUT = 0.8
 """Part of a series without label that lies in the past of a moved demo."""
 
@@ -31,28 +34,28 @@ class Sample(NamedTuple):
     ahead
         Documents of the future, in the order of their times.
     labels
-        Labelled windows, moved like the documents.
+        Labelled windows whose middle lies in the past, moved like the documents.
+    until_ms
+        Moment up to which the past can be scored, epoch milliseconds.
     """
 
     name: str
     past: list[Document]
     ahead: list[Document]
     labels: list[Event]
+    until_ms: int
 
     @property
     def start_ms(self) -> int:
         """Time of the first document."""
         return min(int(document[TIME_FIELD]) for document in self.past)
 
-    @property
-    def end_ms(self) -> int:
-        """Time of the last document of the past."""
-        return max(int(document[TIME_FIELD]) for document in self.past)
-
 
 def sample_as_recorded(name: str) -> Sample:
     """Return an example with the times at which it was recorded."""
-    return Sample(name, list(_with_times(name)), [], labelled_windows(name))
+    recorded = list(_with_times(name))
+    last_ms = max(int(document[TIME_FIELD]) for document in recorded)
+    return Sample(name, recorded, [], labelled_windows(name), last_ms + DAY_MS)
 
 
 def sample_as_of(name: str, now_ms: int) -> Sample:
@@ -68,7 +71,9 @@ def sample_as_of(name: str, now_ms: int) -> Sample:
         key=lambda document: int(document[TIME_FIELD]),
     )
     past = [document for document in moved if document[TIME_FIELD] <= now_ms]
-    return Sample(name, past, ahead, [_moved(label, offsets[label.entity]) for label in labels])
+    moved_labels = [_moved(label, offsets[label.entity]) for label in labels]
+    begun = [label for label in moved_labels if label.start_ms + label.end_ms < 2 * now_ms]
+    return Sample(name, past, ahead, begun, now_ms)
 
 
 def _with_times(name: str) -> Iterator[Document]:

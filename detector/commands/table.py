@@ -44,10 +44,8 @@ def results_table(title: str, results: Sequence[Result], notes: Sequence[str] | 
     table.add_column("window (UTC)", no_wrap=True)
     if has_entities:
         table.add_column(_entity_header(results), overflow="fold")
-    for name in ("grade", "confidence"):
-        table.add_column(name, justify="right")
-    table.add_column("value", justify="right", overflow="fold")
-    table.add_column("expected", justify="right", overflow="fold")
+    for name in ("grade", "confidence", "value", "expected"):
+        table.add_column(name, justify="right", no_wrap=True)
     if notes is not None:
         table.add_column("known event", overflow="fold")
     for index, result in enumerate(results):
