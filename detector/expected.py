@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.kernel import inner
 from detector.season import Rhythm, Season, past_range
 from detector.transform import LONG_MEAN, MEDIUM_MEAN, SHORT_MEAN, VALUE, Transform
 
@@ -94,7 +94,7 @@ def allocate_expected(n_models: int, n_metrics: int) -> Expected:
     )
 
 
-@kernel
+@inner
 def reset_expected(expected: Expected, model: int) -> None:
     """Forget the errors of a model."""
     for metric in range(expected.band.shape[1]):
@@ -108,7 +108,7 @@ def reset_expected(expected: Expected, model: int) -> None:
     expected.n_known[model] = 0
 
 
-@kernel
+@inner
 def predict(
     transform: Transform,
     season: Season,
@@ -135,13 +135,13 @@ def predict(
     )
 
 
-@kernel
+@inner
 def _season_middle(season: Season, rhythm: Rhythm, model: int, metric: int, time_ms: int) -> float:
     low, high = past_range(season, rhythm, model, metric, time_ms, 0)
     return 0.5 * low + 0.5 * high if low <= high else np.nan
 
 
-@kernel
+@inner
 def forecast(expected: Expected, model: int, metric: int, panel: NDArray[np.float64]) -> Forecast:
     """Return the best predictor's value and the band around it."""
     value = panel[_best(expected.error[model, metric], expected.n_known[model, metric], panel)]
@@ -151,7 +151,7 @@ def forecast(expected: Expected, model: int, metric: int, panel: NDArray[np.floa
     )
 
 
-@kernel
+@inner
 def _best(error: NDArray[np.float64], n_known: NDArray[np.int64], panel: NDArray[np.float64]) -> int:
     """Return the predictor with the smallest error among those that speak; at first, the last value."""
     best = 0
@@ -162,7 +162,7 @@ def _best(error: NDArray[np.float64], n_known: NDArray[np.int64], panel: NDArray
     return best
 
 
-@kernel
+@inner
 def learn(
     expected: Expected, model: int, metric: int, panel: NDArray[np.float64], said: Forecast, value: float
 ) -> None:

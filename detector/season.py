@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.kernel import inner
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -87,7 +87,7 @@ def allocate_season(n_models: int, n_metrics: int, rhythm: Rhythm) -> Season:
     )
 
 
-@kernel
+@inner
 def reset_season(season: Season, model: int) -> None:
     """Forget every slot of a model."""
     season.slot_id[model] = NO_SLOT
@@ -96,13 +96,13 @@ def reset_season(season: Season, model: int) -> None:
     season.top_score[model] = 0.0
 
 
-@kernel
+@inner
 def slot_of(rhythm: Rhythm, time_ms: int) -> int:
     """Return the slot whose middle is nearest, so that a day that begins an hour early keeps its own."""
     return (time_ms + rhythm.slot_ms // 2) // rhythm.slot_ms
 
 
-@kernel
+@inner
 def open_slot(season: Season, rhythm: Rhythm, model: int, time_ms: int) -> int:
     """Return the place of the slot that holds `time_ms`, emptied if a former round of the ring filled it."""
     slot = slot_of(rhythm, time_ms)
@@ -115,7 +115,7 @@ def open_slot(season: Season, rhythm: Rhythm, model: int, time_ms: int) -> int:
     return place
 
 
-@kernel
+@inner
 def past_range(
     season: Season, rhythm: Rhythm, model: int, metric: int, time_ms: int, tolerance_ms: int
 ) -> tuple[float, float]:
@@ -134,7 +134,7 @@ def past_range(
     return low, high
 
 
-@kernel
+@inner
 def past_top_score(season: Season, rhythm: Rhythm, model: int, time_ms: int) -> float:
     """Return the highest score a season before `time_ms`, 0 if there is none."""
     top = 0.0

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.kernel import inner
 from detector.season import HOUR_MS, Rhythm, Season, past_top_score
 
 THETA = 0.55
@@ -61,7 +61,7 @@ class Verdict(NamedTuple):
     threshold: float
 
 
-@kernel
+@inner
 def reset_alarm(alarms: NDArray[np.void], model: int) -> None:
     """Forget the scores and alarms of a model."""
     record = alarms[model]
@@ -73,7 +73,7 @@ def reset_alarm(alarms: NDArray[np.void], model: int) -> None:
     record["fatigue"] = 0.0
 
 
-@kernel
+@inner
 def judge(
     alarms: NDArray[np.void],
     season: Season,
@@ -110,7 +110,7 @@ def judge(
     return Verdict(grade, usual + THETA + needed)
 
 
-@kernel
+@inner
 def _fade(record: NDArray[np.void], time_ms: int) -> None:
     """Let what alarms have left decay to `time_ms`."""
     if record["last_ms"] != NEVER_MS:
@@ -120,7 +120,7 @@ def _fade(record: NDArray[np.void], time_ms: int) -> None:
     record["last_ms"] = time_ms
 
 
-@kernel
+@inner
 def confidence(n_points: int, quality: float, time_decay: float) -> float:
     """Return how far the forest is trained, 0..1, times the share of values that were there.
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.forest.kernels.kernel import kernel
+from detector.forest.kernels.kernel import inner, kernel
 from detector.season import Rhythm, Season, past_range
 
 SHORT, MEDIUM, LONG = 4, 16, 64
@@ -91,7 +91,7 @@ def allocate_transform(n_models: int, n_metrics: int, shingle_size: int) -> Tran
     )
 
 
-@kernel
+@inner
 def reset_transform(transform: Transform, model: int) -> None:
     """Forget the values of a model; its scale stays."""
     for metric in range(transform.metric.shape[1]):
@@ -106,14 +106,14 @@ def reset_transform(transform: Transform, model: int) -> None:
     transform.feature[model] = 0.0
 
 
-@kernel
+@inner
 def reset_scale(transform: Transform, model: int) -> None:
     """Forget the scale of a model."""
     transform.center[model] = np.nan
     transform.spread[model] = 0.0
 
 
-@kernel
+@inner
 def clean(values: NDArray[np.float64], cleaned: NDArray[np.float64]) -> int:
     """Copy a row of values, infinite ones as missing and huge ones cut; return how many are not missing."""
     n_known = 0
@@ -179,7 +179,7 @@ def _deviation(values: NDArray[np.float64]) -> float:
     return float(unit * np.sqrt(total / n_values))
 
 
-@kernel
+@inner
 def push(
     transform: Transform, season: Season, rhythm: Rhythm, model: int, time_ms: int, row: NDArray[np.float64]
 ) -> bool:
@@ -211,13 +211,13 @@ def push(
     return novel
 
 
-@kernel
+@inner
 def _is_novel(value: float, lowest: float, highest: float) -> bool:
     margin = NOVELTY_MARGIN * (highest - lowest)
     return lowest <= highest and (value > highest + margin or value < lowest - margin)
 
 
-@kernel
+@inner
 def _describe(
     recent: NDArray[np.float64], residuals: NDArray[np.float64], pushed: int, feature: NDArray[np.float64]
 ) -> None:
@@ -242,7 +242,7 @@ def _describe(
     feature[RESIDUAL_MEAN] = total / min(pushed, RESIDUALS)
 
 
-@kernel
+@inner
 def repeat_missing(transform: Transform, model: int, row: NDArray[np.float64]) -> None:
     """Enter the last known value of each missing metric: a shingle has a place for every window."""
     for metric in range(row.shape[0]):
@@ -253,7 +253,7 @@ def repeat_missing(transform: Transform, model: int, row: NDArray[np.float64]) -
             record["pushed"] += 1
 
 
-@kernel
+@inner
 def write_columns(transform: Transform, model: int, point: NDArray[np.float32]) -> None:
     """Write the five scaled columns of every metric; zeros for a metric that has had no value yet."""
     for metric in range(transform.metric.shape[1]):
@@ -269,7 +269,7 @@ def write_columns(transform: Transform, model: int, point: NDArray[np.float32]) 
             point[start + column] = scaled(feature[column], center[column], spread[column])
 
 
-@kernel
+@inner
 def write_shingle(transform: Transform, model: int, point: NDArray[np.float32]) -> None:
     """Write the last values of every metric, scaled, oldest first; at first the oldest is repeated."""
     n_metrics = transform.metric.shape[1]
@@ -289,7 +289,7 @@ def write_shingle(transform: Transform, model: int, point: NDArray[np.float32]) 
             point[start + place] = scaled(value, center[VALUE], spread[VALUE])
 
 
-@kernel
+@inner
 def _complete_scale(value: float, center: NDArray[np.float64], spread: NDArray[np.float64]) -> None:
     """Take a scale from the latest value, when the warm-up had no value of the metric or only equal ones."""
     if np.isnan(center[VALUE]):
@@ -299,7 +299,7 @@ def _complete_scale(value: float, center: NDArray[np.float64], spread: NDArray[n
         spread[:] = abs(value - center[VALUE])
 
 
-@kernel
+@inner
 def scaled(value: float, center: float, spread: float) -> float:
     """Return the deviation in units of the spread, logarithmic beyond the knee; 0 without spread."""
     if spread == 0.0:

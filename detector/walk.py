@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from detector.expected import N_PREDICTORS, Expected, forecast, learn, predict, reset_expected
 from detector.forest.kernels.attribute import attribute
 from detector.forest.kernels.kernel import kernel
-from detector.forest.kernels.update import reset, score, update
+from detector.forest.kernels.prepare import NO_SLOT, prepare
+from detector.forest.kernels.scratch import Scratch, make_scratch
+from detector.forest.kernels.update import reset, score_prepared, update_prepared
 from detector.forest.state import ForestState
 from detector.season import Rhythm, Season, open_slot, reset_season
 from detector.threshold import confidence, judge, reset_alarm
@@ -147,6 +149,8 @@ class Desk(NamedTuple):
         Attribution per column, float64, shape (n_columns,).
     share
         Contribution per metric, float64, shape (n_metrics,); NaN unless the last row alarmed.
+    scratch
+        The forest's own.
     """
 
     row: NDArray[np.float64]
@@ -155,11 +159,13 @@ class Desk(NamedTuple):
     high: NDArray[np.float64]
     low: NDArray[np.float64]
     share: NDArray[np.float64]
+    scratch: Scratch
 
 
 @kernel
-def make_desk(n_metrics: int, n_columns: int) -> Desk:
-    """Return working memory for models of this shape."""
+def make_desk(models: Models) -> Desk:
+    """Return working memory for these models."""
+    n_metrics, n_columns = models.waiting.shape[2], models.forest.points.shape[3]
     return Desk(
         np.empty(n_metrics),
         np.empty(N_PREDICTORS),
@@ -167,6 +173,7 @@ def make_desk(n_metrics: int, n_columns: int) -> Desk:
         np.empty(n_columns),
         np.empty(n_columns),
         np.empty(n_metrics),
+        make_scratch(models.forest),
     )
 
 
@@ -200,7 +207,7 @@ def _restart(models: Models, model: int) -> None:
 @kernel
 def walk(models: Models, plan: Plan, rows: Rows, columns: Columns) -> None:
     """Observe a block and write the verdicts into `columns`."""
-    desk = make_desk(models.waiting.shape[2], models.forest.points.shape[3])
+    desk = make_desk(models)
     for place in range(rows.models.shape[0]):
         for window in range(rows.end_times_ms.shape[0]):
             if rows.present[window, place]:
@@ -224,7 +231,7 @@ def _observe(
     if n_known == 0:
         return
     course["n_points"] += 1
-    verdict = _point(models, plan, model, time_ms, desk)
+    verdict = _point(models, plan, model, time_ms, _ahead(rows, window, place), desk)
     if course["n_points"] >= FIRST_SCORED:
         columns.status[window, place] = SCORED
         columns.score[window, place] = verdict[0]
@@ -232,6 +239,13 @@ def _observe(
         columns.threshold[window, place] = verdict[2]
         columns.confidence[window, place] = confidence(course["n_points"], course["quality"], plan.time_decay)
         columns.contribution[window, place] = desk.share
+
+
+@inlined
+def _ahead(rows: Rows, window: int, place: int) -> int:
+    """Return the model whose memory to ask for meanwhile: the next one, when this is the last row of this one."""
+    is_last = window + 1 == rows.end_times_ms.shape[0]
+    return rows.models[place + 1] if is_last and place + 1 < rows.models.shape[0] else NO_SLOT
 
 
 @inlined
@@ -265,7 +279,9 @@ def _expect(
 
 
 @inlined
-def _point(models: Models, plan: Plan, model: int, time_ms: int, desk: Desk) -> tuple[float, float, float]:
+def _point(
+    models: Models, plan: Plan, model: int, time_ms: int, ahead: int, desk: Desk
+) -> tuple[float, float, float]:
     """Take one row through the model's life: waiting for a scale, the two replays, and ever after.
 
     At the 40th row, and at the end of the warm-up, the scale is frozen and the model starts again with the
@@ -286,7 +302,7 @@ def _point(models: Models, plan: Plan, model: int, time_ms: int, desk: Desk) -> 
         if n_points <= warm_up:
             time_ms = models.waiting_ms[model, index]
             desk.row[:] = models.waiting[model, index]
-        verdict = _step(models, plan, model, time_ms, desk, n_points >= FIRST_SCORED)
+        verdict = _step(models, plan, model, time_ms, ahead, desk, n_points >= FIRST_SCORED)
     if n_points == warm_up:
         models.waiting_ms[model] = 0
         models.waiting[model] = 0.0
@@ -299,6 +315,7 @@ def _step(
     plan: Plan,
     model: int,
     time_ms: int,
+    ahead: int,
     desk: Desk,
     scaled: bool,  # noqa: FBT001 - kernels have no keywords
 ) -> tuple[float, float, float]:
@@ -310,7 +327,7 @@ def _step(
     verdict = (np.nan, np.nan, np.nan)
     top_score = 0.0
     if scaled:
-        verdict = _score(models, plan, model, time_ms, novel, desk)
+        verdict = _score(models, plan, model, time_ms, ahead, novel, desk)
         top_score = verdict[0]
     place = open_slot(models.season, plan.rhythm, model, time_ms)
     models.season.top_score[model, place] = max(models.season.top_score[model, place], top_score)
@@ -328,6 +345,7 @@ def _score(
     plan: Plan,
     model: int,
     time_ms: int,
+    ahead: int,
     novel: bool,  # noqa: FBT001 - kernels have no keywords
     desk: Desk,
 ) -> tuple[float, float, float]:
@@ -337,13 +355,14 @@ def _score(
         write_shingle(models.transform, model, desk.point)
     else:
         write_columns(models.transform, model, desk.point)
-    value = score(models.forest, model, desk.point)
+    prepare(models.forest, model, desk.point, desk.scratch)
+    value = score_prepared(models.forest, model, desk.scratch, ahead)
     verdict = judge(models.alarms, models.season, plan.rhythm, model, time_ms, value, novel, plan.time_decay)
     desk.share[:] = np.nan
     if verdict.grade > 0.0:
         attribute(models.forest, model, desk.point, desk.high, desk.low)
         _share(desk)
-    update(models.forest, model, desk.point, plan.time_decay)
+    update_prepared(models.forest, model, desk.scratch, plan.time_decay)
     return value, verdict.grade, verdict.threshold
 
 
