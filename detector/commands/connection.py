@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -28,6 +29,8 @@ from storage.state import StateStore
 P = ParamSpec("P")
 T = TypeVar("T")
 
+SEARCH_LIMIT = timedelta(seconds=60)
+
 RUNTIME_ERROR, USAGE_ERROR, PROBLEMS_FOUND = 1, 2, 3
 """Exit codes: something failed; the command line or a file is wrong; a check found problems."""
 
@@ -48,8 +51,10 @@ def cluster_of(settings: Path | None) -> Cluster:
         raise Failure(str(error), USAGE_ERROR) from error
 
 
-def build_stores(client: OpenSearch, prefix: str, stopping: threading.Event) -> Stores:
-    """Return the stores of a cluster; nothing is asked of it yet."""
+def build_stores(
+    client: OpenSearch, prefix: str, stopping: threading.Event, search_limit: timedelta = SEARCH_LIMIT
+) -> Stores:
+    """Return the stores of a cluster; nothing is asked of it yet. A search may take `search_limit`."""
     retry = Retry(stop=stopping)
 
     def prepare() -> None:
@@ -60,7 +65,7 @@ def build_stores(client: OpenSearch, prefix: str, stopping: threading.Event) -> 
         require_fields(config, Probe(client))
 
     return Stores(
-        search=Search(client, retry=retry),
+        search=Search(client, retry=retry, time_limit=search_limit),
         journal=Journal(client, prefix, retry),
         results=ResultStore(client, prefix, retry),
         checkpoints=CheckpointStore(client, prefix, retry),
@@ -74,7 +79,7 @@ def build_stores(client: OpenSearch, prefix: str, stopping: threading.Event) -> 
 def open_stores(cluster: Cluster, stopping: threading.Event) -> Stores:
     """Return the stores of the cluster with these settings."""
     try:
-        return build_stores(connect(cluster), cluster.index_prefix, stopping)
+        return build_stores(connect(cluster), cluster.index_prefix, stopping, cluster.timeout)
     except ClusterSettingsError as error:
         raise Failure(str(error), USAGE_ERROR) from error
 
