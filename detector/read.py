@@ -15,7 +15,6 @@ from detector.roster import Entity
 from detector.stores import Search
 from features.block import FeatureBlock, parse_pages
 from features.query import build_query, entities_per_query, windows_per_request
-from features.windows import closed_windows
 
 
 def read_windows(

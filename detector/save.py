@@ -21,7 +21,9 @@ PRUNE_EVERY_MS = 3_600_000
 """Time between two looks at the end of the journal."""
 
 
-def save_checkpoints(job: Job, checkpoints: Checkpoints, every_windows: int = CHECKPOINT_EVERY_WINDOWS) -> None:
+def save_checkpoints(
+    job: Job, checkpoints: Checkpoints, every_windows: int = CHECKPOINT_EVERY_WINDOWS
+) -> None:
     """Save the models that have seen `every_windows` windows since they were last saved."""
     for partition in job.partitions:
         due = iter(list(partition.due_groups(every_windows)))

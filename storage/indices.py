@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 from opensearchpy import OpenSearch
 
-from storage.translate import translate_errors
 from storage.errors import Rejected, SchemaMismatch
 from storage.retry import Retry
+from storage.translate import translate_errors
 
 PLAIN = ("detectors", "state", "journal", "checkpoints")
 """Single indices named `<prefix>-<name>`; results are monthly indices behind the alias `<prefix>-results`."""
