@@ -11,7 +11,7 @@ from storage.node_error import NodeError
 
 SMALLEST_HEAP_MB = 256
 OVERHEAD_MB = 300
-"""Memory that Java takes beside its heap; measured 250 MB under the load of the tests."""
+"""Memory that Java takes beside its heap: 150 MB measured under load, and buffers for the network."""
 
 NEEDED_DISK_BYTES = 256 << 20
 """Free space below which no node is started: a disk that fills up costs data."""

@@ -9,7 +9,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ import pytest
 import structlog
 from opensearchpy import OpenSearch
 
+from storage.distribution import VERSION
 from storage.node import EmbeddedNode
 
 SERVER_VARIABLE = "OUTRIDER_TEST_OPENSEARCH"
-DOCKER_IMAGE = "opensearchproject/opensearch:3"
 ENVIRONMENT = dict(os.environ)
 """As it was before any test began; nodes are started with it."""
 
@@ -54,6 +54,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in dropped]
 
 
+@contextmanager
+def docker_server() -> Iterator[str]:
+    """Run OpenSearch in a container; CI has no container engine, so this is for a developer's machine."""
+    from testcontainers.core.container import DockerContainer
+    from testcontainers.core.wait_strategies import HttpWaitStrategy
+
+    container = DockerContainer(f"opensearchproject/opensearch:{VERSION}").with_exposed_ports(9200)
+    container.with_env("discovery.type", "single-node").with_env("DISABLE_SECURITY_PLUGIN", "true")
+    container.waiting_for(HttpWaitStrategy(9200, "/_cluster/health").for_status_code(200))
+    with container:
+        yield f"http://{container.get_container_host_ip()}:{container.get_exposed_port(9200)}"
+
+
 @pytest.fixture(scope="session")
 def node_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """Give the URL of the one server that the whole run shares."""
@@ -62,10 +75,8 @@ def node_url(request: pytest.FixtureRequest) -> Iterator[str]:
         with EmbeddedNode(environ=ENVIRONMENT) as node:
             yield node.url
     elif server == "docker":
-        from testcontainers.opensearch import OpenSearchContainer
-
-        with OpenSearchContainer(DOCKER_IMAGE) as container:
-            yield f"http://{container.get_container_host_ip()}:{container.get_exposed_port(9200)}"
+        with docker_server() as url:
+            yield url
     else:
         yield server
 
