@@ -155,7 +155,10 @@ def _means(values: NDArray[np.float64], span: int) -> NDArray[np.float64]:
     means = np.empty(values.shape[0])
     for place in range(values.shape[0]):
         first = max(0, place + 1 - span)
-        means[place] = np.mean(values[first : place + 1])
+        total = 0.0
+        for value in values[first : place + 1]:
+            total += value
+        means[place] = total / (place + 1 - first)
     return means
 
 

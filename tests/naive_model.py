@@ -1,0 +1,307 @@
+"""Slow and obvious twin of a model beside its forest: whole histories in lists, every rule read off its definition.
+
+It imports nothing of the product. The forest is handed in as two functions, so that both can use the same one.
+"""
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+Row = Sequence[float]
+
+
+@dataclass
+class Season:
+    """Where the same time of the season before lies, in slots."""
+
+    interval_ms: int
+
+    @property
+    def slot_ms(self) -> int:
+        return max(15 * 60_000, self.interval_ms)
+
+    @property
+    def lag_ms(self) -> int:
+        """A day if it has four windows, else a week if that has, else none."""
+        return next((lag for lag in (DAY_MS, 7 * DAY_MS) if lag >= 4 * self.interval_ms), 0)
+
+    def slot(self, time_ms: int) -> int:
+        return (time_ms + self.slot_ms // 2) // self.slot_ms
+
+    def around(self, time_ms: int, hours: int) -> range:
+        """Slots a season before `time_ms`, so many hours to either side, or two windows, at most three hours."""
+        if not self.lag_ms:
+            return range(0)
+        tolerance = min(max(hours * HOUR_MS, 2 * self.interval_ms if hours else 0), 3 * HOUR_MS)
+        middle = time_ms - self.lag_ms
+        return range(self.slot(middle - tolerance), self.slot(middle + tolerance) + 1)
+
+
+@dataclass
+class Metric:
+    """History of one metric: times and values that were not missing, and their seasonal residuals."""
+
+    season: Season
+    times: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    residuals: list[float] = field(default_factory=list)
+
+    def past(self, time_ms: int, hours: int) -> list[float]:
+        slots = self.season.around(time_ms, hours)
+        return [
+            value
+            for time, value in zip(self.times, self.values, strict=True)
+            if self.season.slot(time) in slots
+        ]
+
+    def is_novel(self, value: float) -> bool:
+        if not self.values:
+            return False
+        low, high = min(self.values), max(self.values)
+        return value > high + 0.05 * (high - low) or value < low - 0.05 * (high - low)
+
+    def push(self, time_ms: int, value: float) -> None:
+        past = self.past(time_ms, hours=1)
+        outside = 0.0
+        if past and value > max(past):
+            outside = value - max(past)
+        if past and value < min(past):
+            outside = value - min(past)
+        self.times.append(time_ms)
+        self.values.append(value)
+        self.residuals.append(outside)
+
+    def mean(self, span: int) -> float:
+        return mean(self.values[-span:])
+
+    def features(self) -> list[float]:
+        return [*(self.mean(span) for span in (1, 4, 16, 64)), mean(self.residuals[-16:])]
+
+
+def mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+@dataclass
+class Scale:
+    """Median and standard deviation of the first four columns over the warm-up; the fifth goes with the value."""
+
+    centers: list[float]
+    spreads: list[float]
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Scale":
+        columns = [
+            [mean(values[max(0, end - span) : end]) for end in range(1, len(values) + 1)]
+            for span in (1, 4, 16, 64)
+        ]
+        spreads = [statistics.pstdev(column) if len(set(column)) > 1 else 0.0 for column in columns]
+        return cls([*map(statistics.median, columns), 0.0], [*spreads, spreads[0]])
+
+    def apply(self, features: Sequence[float]) -> list[float]:
+        if self.spreads[0] == 0.0:
+            self.spreads = [abs(features[0] - self.centers[0])] * 5
+        return [
+            squash((feature - center) / spread) if spread else 0.0
+            for feature, center, spread in zip(features, self.centers, self.spreads, strict=True)
+        ]
+
+
+def squash(ratio: float) -> float:
+    size = abs(ratio)
+    if size > 16:
+        size = min(16 + 16 * math.log(size / 16), 127)
+    return math.copysign(size, ratio)
+
+
+@dataclass
+class Rule:
+    """Discounted score, alarm and grade: steps 4 to 6 of the design."""
+
+    season: Season
+    decay: float
+    times: list[int] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    alarms: list[tuple[int, float]] = field(default_factory=list)
+    usual: float = 0.0
+    echo: float = 0.0
+    fatigue: float = 0.0
+
+    def judge(self, time_ms: int, score: float, *, novel: bool) -> tuple[float, float]:
+        """Return grade and threshold."""
+        if self.times:
+            hours = (time_ms - self.times[-1]) / HOUR_MS
+            self.echo *= math.exp(-hours / 36)
+            self.fatigue *= math.exp(-hours / (14 * 24))
+        else:
+            self.usual = score
+        slots = self.season.around(time_ms, hours=2)
+        past = [s for t, s in zip(self.times, self.scores, strict=True) if self.season.slot(t) in slots]
+        excuse = self.usual if novel else max([self.usual, *past])
+        surplus = score - excuse - 0.55
+        threshold = excuse + 0.55 + self.echo + self.fatigue
+        rested = not self.alarms or time_ms - self.alarms[-1][0] > 6 * HOUR_MS
+        grade = 0.0
+        if rested and surplus >= self.echo + self.fatigue:
+            grade = 1 - math.exp(-surplus - 0.1)
+            self.alarms.append((time_ms, grade))
+            self.echo = max(self.echo, surplus)
+            self.fatigue += 0.1
+        if self.times:
+            self.usual += max(self.decay, 1 / (len(self.scores) + 2)) * (score - self.usual)
+        self.times.append(time_ms)
+        self.scores.append(score)
+        return grade, threshold
+
+
+@dataclass
+class Band:
+    """Expected value of a metric and the band around it."""
+
+    errors: list[list[float]] = field(default_factory=lambda: [[] for _ in range(6)])
+    averages: list[float] = field(default_factory=lambda: [0.0] * 6)
+    n_errors: int = 0
+    misses: int = 0
+    scale: float = 0.0
+    below: float = 2.5
+    above: float = 2.5
+
+    def panel(self, metric: Metric, time_ms: int) -> list[float | None]:
+        """Say what each predictor expects; None = nothing yet."""
+        here, there = metric.past(time_ms, hours=0), metric.past(metric.times[-1], hours=0)
+        middle = (min(here) + max(here)) / 2 if here else None
+        step = None
+        if here and there:
+            step = metric.values[-1] + (min(here) + max(here)) / 2 - (min(there) + max(there)) / 2
+        return [*(metric.mean(span) for span in (1, 4, 16, 64)), middle, step]
+
+    def forecast(self, panel: Sequence[float | None]) -> tuple[float, float, float]:
+        """Return expected value, lower and upper end."""
+        speaking = [0] + [i for i in range(1, 6) if self.errors[i] and panel[i] is not None]
+        best = min(speaking, key=lambda i: self.averages[i])
+        value = panel[best]
+        assert value is not None
+        return value, value - self.below * self.scale, value + self.above * self.scale
+
+    def learn(self, panel: Sequence[float | None], said: tuple[float, float, float], value: float) -> None:
+        expected, lower, upper = said
+        self.misses = 0 if lower <= value <= upper else self.misses + 1
+        too_low, too_high = value < lower, value > upper
+        if self.n_errors >= 16 and self.scale > 0 and self.misses < 8:
+            value = min(max(value, expected - 5 * self.scale), expected + 5 * self.scale)
+        self.scale += max(1 / 64, 1 / (self.n_errors + 1)) * (abs(value - expected) - self.scale)
+        self.below = max(0.0, self.below + 0.1 * (too_low - 0.025))
+        self.above = max(0.0, self.above + 0.1 * (too_high - 0.025))
+        self.n_errors += 1
+        for predictor, said_value in enumerate(panel):
+            if said_value is not None:
+                errors = self.errors[predictor]
+                errors.append(abs(value - said_value))
+                weight = max(1 / 64, 1 / len(errors))
+                self.averages[predictor] += weight * (errors[-1] - self.averages[predictor])
+
+
+@dataclass
+class Said:
+    """What the twin says about one row."""
+
+    expected: list[float]
+    lower: list[float]
+    upper: list[float]
+    score: float = math.nan
+    grade: float = math.nan
+    threshold: float = math.nan
+    confidence: float = math.nan
+
+
+@dataclass
+class Model:
+    """One model of several metrics in the five-column form.
+
+    Parameters
+    ----------
+    score_and_update
+        The forest: takes a point, returns its score, learns it.
+    forget
+        Makes the forest empty again.
+    """
+
+    seed: int
+    n_metrics: int
+    season: Season
+    decay: float
+    score_and_update: Callable[[list[float]], float]
+    forget: Callable[[], None]
+    rows: list[tuple[int, Row]] = field(default_factory=list)
+    known_shares: list[float] = field(default_factory=list)
+    scales: list[Scale] | None = None
+
+    def __post_init__(self) -> None:
+        self.bands = [Band() for _ in range(self.n_metrics)]
+        self.restart()
+
+    def restart(self) -> None:
+        self.metrics = [Metric(self.season) for _ in range(self.n_metrics)]
+        self.rule = Rule(self.season, self.decay)
+        self.forget()
+
+    def observe(self, time_ms: int, row: Row) -> Said:
+        row = [value if math.isfinite(value) else math.nan for value in row]
+        self.known_shares.append(sum(not math.isnan(value) for value in row) / len(row))
+        said = self.expect(time_ms, row)
+        if self.known_shares[-1] == 0:
+            return said
+        self.rows.append((time_ms, row))
+        if len(self.rows) in (40, 192 + self.seed % 128):
+            columns = [[values[i] for _, values in self.rows] for i in range(self.n_metrics)]
+            self.scales = [Scale.of([v for v in column if not math.isnan(v)]) for column in columns]
+            self.restart()
+            for old_time, old_row in self.rows:
+                verdict = self.step(old_time, old_row)
+        else:
+            verdict = self.step(time_ms, row)
+        if self.scales:
+            said.score, said.grade, said.threshold = verdict
+            said.confidence = self.confidence()
+        return said
+
+    def expect(self, time_ms: int, row: Row) -> Said:
+        said = Said([], [], [])
+        for metric, band, value in zip(self.metrics, self.bands, row, strict=True):
+            triple = (math.nan, math.nan, math.nan)
+            if metric.values:
+                panel = band.panel(metric, time_ms)
+                triple = band.forecast(panel)
+                if not math.isnan(value):
+                    band.learn(panel, triple, value)
+            for ends, end in zip((said.expected, said.lower, said.upper), triple, strict=True):
+                ends.append(end)
+        return said
+
+    def step(self, time_ms: int, row: Row) -> tuple[float, float, float]:
+        novel = False
+        for metric, value in zip(self.metrics, row, strict=True):
+            if not math.isnan(value):
+                novel |= metric.is_novel(value)
+                metric.push(time_ms, value)
+        if not self.scales:
+            return math.nan, math.nan, math.nan
+        point: list[float] = []
+        for metric, scale in zip(self.metrics, self.scales, strict=True):
+            point += scale.apply(metric.features()) if metric.values else [0.0] * 5
+        score = self.score_and_update(point)
+        return score, *self.rule.judge(time_ms, score, novel=novel)
+
+    def confidence(self) -> float:
+        quality = 0.0
+        for n_before, share in enumerate(self.known_shares):
+            quality += max(self.decay, 1 / (n_before + 1)) * (share - quality)
+        n_points = len(self.rows)
+        if n_points <= 32:
+            return 0.0
+        trained = math.exp(self.decay * n_points)
+        return quality * (trained - math.exp(self.decay * 32)) / (trained - 1)
