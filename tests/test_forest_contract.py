@@ -93,14 +93,11 @@ def test_a_point_between_two_clusters_is_explained_by_both() -> None:
     query[0, 1] = 1.0
     high, low = forest.attribution([0], query)
     assert forest.score([0], query)[0] > 3
-    assert min(high[0, 0], low[0, 0], high[0, 1]) > 1 - 0.25
+    assert min(high[0, 0], low[0, 0], high[0, 1]) > 1
     near = np.random.default_rng(4).normal(0, 0.01, (5, 30))
-    while True:
-        forest.update(np.zeros(5, dtype=np.int64), near)
-        high, low = forest.attribution([0], query)
-        if max(high[0, 0], low[0, 0]) < 1:
-            break
-        assert forest.seen[0] < 2200
+    forest.update(np.zeros(5, dtype=np.int64), near)
+    high, low = forest.attribution([0], query)
+    assert max(high[0, 0], low[0, 0]) < 1
     assert high[0, 1] > max(high[0, 0], low[0, 0])
 
 

@@ -31,6 +31,7 @@ def ask_for_header(state: ForestState, slot: int) -> None:
     prefetch_words(state.random, slot, 1)
     n_trees = state.next_accept.shape[1]
     prefetch_words(state.next_accept, slot * n_trees, n_trees)
+    prefetch_words(state.top_key, slot * n_trees, n_trees)
 
 
 @inner

@@ -1,0 +1,265 @@
+"""Measures the forest against the Rust, the Java and the Python one: `python -m benchmarks.forest [CASE ...]`.
+
+Everything of a configuration is measured in one run, on one thread, ours and the peers' in turn, hot (one model) and
+cold (many models, one point a visit in random order, together beyond four times the last-level cache).
+"""
+
+import itertools
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.forests import CASES, N_STREAMS, Case, Java, Krcf, Ours, Peer, Rrcf, Streams, note, streams_of
+from benchmarks.report import line
+from detector.forest.kernels.many import attribute_many, forecast_many, score_many, update_many
+from detector.forest.state import allocate, arrays_of, model_bytes
+from detector.packing import pack
+
+REPEATS = 7
+HOT_POINTS = 1000
+COLD_CACHES = 4
+"""Our models together are this many times the last-level cache, and more; the peers' are larger still."""
+
+
+def last_level_cache() -> int:
+    """Return the bytes of the largest cache the system reports, at least 8 MB."""
+    found = Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")
+    return max([8 << 20, *(int(path.read_text().strip().removesuffix("K")) << 10 for path in found)])
+
+
+def rates(
+    peers: Sequence[Peer], orders: Callable[[], Sequence[int]], block: int, limits: Sequence[int]
+) -> list[list[float]]:
+    """Measure points a second of each peer, in turn, over the same orders cut to each peer's limit of visits."""
+    found: list[list[float]] = [[] for _ in peers]
+    for _ in range(REPEATS):
+        order = list(orders())
+        for peer, limit, rate in zip(peers, limits, found, strict=True):
+            part = order[:limit]
+            rate.append(len(part) * block / peer.visit(part, block))
+    return found
+
+
+def report(case: Case, kind: str, peers: Sequence[Peer], found: list[list[float]]) -> None:
+    """Print ours against each peer."""
+    for peer, theirs in zip(peers[1:], found[1:], strict=True):
+        line(
+            "forest",
+            f"{kind} {case.name}",
+            "points_per_second",
+            "1/s",
+            found[0],
+            peer=peer.name,
+            theirs=theirs,
+        )
+
+
+def compare(case: Case, streams: Streams) -> None:
+    """Measure score and update, hot and cold."""
+    n_models = COLD_CACHES * last_level_cache() // model_bytes(case.shape) + 64
+    note(f"{case.name}: filling {n_models} models of each library")
+    java = Java(case, streams, n_models)
+    peers: list[Peer] = [Ours(case, streams, n_models), Krcf(case, streams, n_models), java]
+    numbers = itertools.count()
+    rng = np.random.default_rng(7)
+    report(case, "hot", peers, rates(peers, lambda: [next(numbers) % 8], HOT_POINTS, [1, 1, 1]))
+    shuffled = lambda: rng.permutation(n_models).tolist()  # noqa: E731 - used twice, here only
+    rates(peers, lambda: shuffled()[:200], 1, [200, 200, 200])
+    report(case, "cold", peers, rates(peers, shuffled, 1, [n_models] * 3))
+    java.close()
+    ours = Ours(case, streams, n_models)
+    for block in (10, 50):
+        found = rates([ours], shuffled, block, [max(n_models // block, 20)])
+        line("forest", f"cold, {block} points a visit {case.name}", "points_per_second", "1/s", found[0])
+    threads(case, ours)
+    if case.name.startswith("a"):
+        rrcf = Rrcf(case, streams)
+        found = rates([ours, rrcf], lambda: [0], 60, [1, 1])
+        line("forest", f"hot {case.name}", "points_per_second", "1/s", found[0], peer="rrcf", theirs=found[1])
+
+
+def threads(case: Case, ours: Ours) -> None:
+    """Measure two threads over disjoint models against two processes, cold."""
+    n_models = len(ours.cursors)
+    halves = [np.arange(0, n_models, 2), np.arange(1, n_models, 2)]
+    rng = np.random.default_rng(3)
+
+    def half(
+        models: "np.ndarray[tuple[int], np.dtype[np.int64]]", start: threading.Barrier, ends: list[float]
+    ) -> None:
+        slots, points = ours.next_points(rng.permutation(models).tolist(), 1)
+        start.wait()
+        ours.learn(slots, points)
+        ends.append(time.perf_counter())
+
+    def threaded() -> float:
+        ends: list[float] = []
+        start = threading.Barrier(3)
+        workers = [threading.Thread(target=half, args=(models, start, ends)) for models in halves]
+        for worker in workers:
+            worker.start()
+        start.wait()
+        begin = time.perf_counter()
+        for worker in workers:
+            worker.join()
+        return n_models / (max(ends) - begin)
+
+    def forked() -> float:
+        prepared = [ours.next_points(rng.permutation(models).tolist(), 1) for models in halves]
+        begin = time.perf_counter() + 2.0
+        children = []
+        for slots, points in prepared:
+            reader, writer = os.pipe()
+            child = os.fork()
+            if child == 0:
+                # Own memory before the clock starts: the first write to a shared page would copy it.
+                ours.state = type(ours.state)(*(array.copy() for array in ours.state))
+                time.sleep(max(0.0, begin - time.perf_counter()))
+                ours.learn(slots, points)
+                os.write(writer, str(time.perf_counter()).encode())
+                os._exit(0)
+            children.append((child, reader))
+        ends = [float(os.read(reader, 64)) for _, reader in children]
+        for child, _ in children:
+            os.waitpid(child, 0)
+        return n_models / (max(ends) - begin)
+
+    runs = [(threaded(), forked()) for _ in range(REPEATS)]
+    line(
+        "forest",
+        f"cold, 2 threads {case.name}",
+        "points_per_second",
+        "1/s",
+        [run[0] for run in runs],
+        peer="2 processes",
+        theirs=[run[1] for run in runs],
+    )
+
+
+def parts(case: Case, streams: Streams) -> None:
+    """Measure the single operations on a hot model."""
+    ours = Ours(case, streams, 1)
+    krcf = Krcf(case, streams, 1).models[0]
+    n_points, n_columns = 500, case.shape.n_columns
+    slots = np.zeros(n_points, dtype=np.int64)
+    scores, high, low = np.empty(n_points), np.empty((n_points, n_columns)), np.empty((n_points, n_columns))
+    ahead = np.empty((3, 50, 1, n_columns // 8 or 1), dtype=np.float32)
+    at = itertools.count(5000, n_points)
+
+    def timed(call: Callable[[], object], n: int) -> float:
+        begin = time.perf_counter()
+        call()
+        return n / (time.perf_counter() - begin)
+
+    rows: dict[str, list[list[float]]] = {}
+    width = n_columns // 8
+    for repeat in range(REPEATS + 1):
+        first = next(at)
+        points = np.ascontiguousarray(streams[0, first : first + n_points])
+        lists = [list(map(float, point)) for point in points]
+        calls: dict[str, list[Callable[[], object]]] = {
+            "score": [
+                lambda p=points: score_many(ours.state, slots, p, scores),
+                lambda q=lists: [krcf.score(x) for x in q],
+            ],
+            "update": [
+                lambda p=points: update_many(ours.state, slots, p, ours.decay),
+                lambda q=lists: [krcf.update(x) for x in q],
+            ],
+            "attribution": [
+                lambda p=points: attribute_many(ours.state, slots, p, high, low),
+                lambda q=lists: [krcf.attribution(x) for x in q],
+            ],
+        }
+        for name, (own, other) in calls.items():
+            row = rows.setdefault(name, [[], []])
+            row[0].append(timed(own, n_points))
+            row[1].append(timed(other, n_points))
+        if n_columns % 8 == 0:
+            row = rows.setdefault("forecast of one step", [[]])
+            row[0].append(
+                timed(lambda p=points: forecast_many(ours.state, slots[:50], p[:50], width, *ahead), 50)
+            )
+        if repeat == 0:
+            rows.clear()  # compiled and warm from here on
+    for name, (own, *other) in rows.items():
+        compared = {"peer": "krcf", "theirs": other[0]} if other else {}
+        line("forest", f"hot, {name} {case.name}", "points_per_second", "1/s", own, **compared)  # type: ignore[arg-type]
+
+
+def sizes(case: Case, streams: Streams) -> None:
+    """Measure bytes a model in memory and as a checkpoint, in groups of eight that differ."""
+    line("forest", case.name, "bytes_per_model", "B", [model_bytes(case.shape)])
+    before = resident()
+    state = allocate(case.shape, 1000)
+    for array in arrays_of(state):
+        array[:] = 1
+    line("forest", case.name, "resident_bytes_per_model", "B", [(resident() - before) / 1000])
+    del state
+    for n_points in (40, 3000):
+        ours = Ours(case, streams, N_STREAMS, n_points)
+        arrays = dict(zip(ours.state._fields, arrays_of(ours.state), strict=True))
+        block = pack("forest", 1, {}, arrays)
+        line(
+            "forest",
+            f"{case.name} after {n_points} points",
+            "checkpoint_bytes",
+            "B",
+            [len(block) / N_STREAMS],
+        )
+
+
+def resident() -> int:
+    """Return the bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def start() -> None:
+    """Measure process start to first score, beyond importing numba, with and without compiled code on disk."""
+    program = (
+        "import numpy as np; from detector.forest.state import ForestShape, allocate;"
+        "from detector.forest.kernels.update import reset, score_and_update;"
+        "state = allocate(ForestShape(5, 25, 256), 1); reset(state, 0, np.uint64(1));"
+        "score_and_update(state, 0, np.zeros(5, dtype=np.float32), 1 / 2560)"
+    )
+
+    def run(text: str, folder: str) -> float:
+        begin = time.perf_counter()
+        subprocess.run([sys.executable, "-c", text], check=True, env=os.environ | {"NUMBA_CACHE_DIR": folder})
+        return time.perf_counter() - begin
+
+    with tempfile.TemporaryDirectory() as folder:
+        line("forest", "first score, nothing compiled", "seconds", "s", [run(program, folder)])
+        pairs = [(run(program, folder), run("import numba", folder)) for _ in range(REPEATS)]
+    line("forest", "first score, compiled", "seconds", "s", [pair[0] for pair in pairs])
+    line(
+        "forest",
+        "first score, compiled, beyond import numba",
+        "seconds",
+        "s",
+        [statistics.median(p[0] for p in pairs) - statistics.median(p[1] for p in pairs)],
+    )
+
+
+def main(names: Sequence[str]) -> None:
+    """Run the cases that begin with one of `names`, or all of them."""
+    start()
+    for case in CASES:
+        if names and not case.name.startswith(tuple(names)):
+            continue
+        streams = streams_of(case)
+        sizes(case, streams)
+        parts(case, streams)
+        compare(case, streams)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

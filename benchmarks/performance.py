@@ -1,0 +1,60 @@
+"""Writes the tables of `docs/performance.md` from the JSON lines of benchmarks.
+
+`python -m benchmarks.forest | python -m benchmarks.performance forest` replaces what stands between the markers
+`<!-- forest -->` and `<!-- /forest -->`; the rest of the page is written by hand.
+"""
+
+import json
+import platform
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+
+
+def table(lines: Iterable[dict[str, Any]]) -> str:
+    """Return a Markdown table, one row a measurement."""
+    rows = ["| what | ours (range) | peer | theirs (range) | ratio | load |", "|---|---|---|---|---|---|"]
+    for line in lines:
+        own = f"{number(line['ours'])} {line['unit']}"
+        if line["low"] != line["high"]:
+            own += f" ({number(line['low'])} to {number(line['high'])})"
+        theirs = ratio = ""
+        if "peer" in line:
+            theirs = (
+                f"{number(line['theirs'])} ({number(line['theirs_low'])} to {number(line['theirs_high'])})"
+            )
+            ratio = f"{line['ratio']:.3g}"
+        what = f"{line['case']}: {line['metric'].replace('_', ' ')}"
+        rows.append(f"| {what} | {own} | {line.get('peer', '')} | {theirs} | {ratio} | {line['load']} |")
+    return "\n".join(rows)
+
+
+def number(value: float) -> str:
+    """Return a number with thousands separated."""
+    return f"{value:,}"
+
+
+def main(name: str) -> None:
+    """Replace the section `name` of the page by a table of the lines on standard input."""
+    lines = [json.loads(text) for text in sys.stdin if text.startswith("{")]
+    if not lines:
+        sys.exit(f"no measurements for {name!r} on standard input; the page stays as it is")
+    machine = f"Measured with Python {platform.python_version()} on {platform.machine()}."
+    section = f"<!-- {name} -->\n{machine}\n\n{table(lines)}\n<!-- /{name} -->"
+    page = PAGE.read_text()
+    changed, n_found = re.subn(
+        rf"<!-- {name} -->.*<!-- /{name} -->", lambda _: section, page, flags=re.DOTALL
+    )
+    if n_found != 1:
+        sys.exit(
+            f"{PAGE}: expected the markers `<!-- {name} -->` and `<!-- /{name} -->` once, found {n_found}"
+        )
+    PAGE.write_text(changed)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,47 @@
+"""One JSON line a measurement on standard output, and nothing else there.
+
+Fields: `benchmark`, `case`, `metric`, `unit`, `ours` (median), `low` and `high` (range of the repeats); where something
+is compared `peer`, `theirs` and `ratio` (above 1 always means that ours is better); `load`, the load average.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from statistics import median
+
+
+def line(
+    benchmark: str,
+    case: str,
+    metric: str,
+    unit: str,
+    ours: Sequence[float],
+    *,
+    peer: str | None = None,
+    theirs: Sequence[float] = (),
+    smaller_is_better: bool = False,
+) -> None:
+    """Print one measurement: all repeats of ours and, if there is one, of the peer from the same run."""
+    own = median(ours)
+    fields: dict[str, object] = {
+        "benchmark": benchmark,
+        "case": case,
+        "metric": metric,
+        "unit": unit,
+        "ours": _short(own),
+        "low": _short(min(ours)),
+        "high": _short(max(ours)),
+    }
+    if peer is not None:
+        other = median(theirs)
+        fields |= {"peer": peer, "theirs": _short(other)}
+        fields |= {"theirs_low": _short(min(theirs)), "theirs_high": _short(max(theirs))}
+        fields["ratio"] = _short(other / own if smaller_is_better else own / other)
+    fields["load"] = round(os.getloadavg()[0], 1)
+    print(json.dumps(fields), flush=True)
+
+
+def _short(value: float) -> float:
+    """Return four significant digits, and whole numbers as such."""
+    rounded = float(f"{value:.4g}")
+    return int(rounded) if rounded.is_integer() else rounded
