@@ -4,7 +4,7 @@
 #   make test     everything CI runs
 #   make lint     the part of `make test` that takes seconds
 #   make format   rewrite the code in the house format
-#   make bench    measure, and rewrite docs/performance.md
+#   make bench    measure, and rewrite the tables of docs/performance.md (NAB=DIR: quality on that data, too)
 #   make clean    remove the environment and all caches
 #
 # Another interpreter: make test PYTHON=python3.13 (VENV=.venv-3.13 to keep both environments)
@@ -21,6 +21,7 @@ SERIES := $(shell $(PYTHON) -c "import sys; v = sys.version_info; print('%d.%d' 
 MADE := $(VENV)/.made-$(SERIES)
 DEMO_READY := $(VENV)/.demo-$(SERIES)
 DEV_READY := $(VENV)/.dev-$(SERIES)
+BENCH_READY := $(VENV)/.bench-$(SERIES)
 
 # Without compiling ahead of time and in an environment that needs no isolated builds, a minute becomes half of one.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input --prefer-binary --no-compile \
@@ -54,6 +55,12 @@ format: $(DEV_READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+bench: $(BENCH_READY)
+	set -o pipefail; $(BIN)/python -m benchmarks.forest $(ARGS) | $(BIN)/python -m benchmarks.performance forest
+ifdef NAB
+	$(BIN)/python -m benchmarks.quality --nab "$(NAB)"
+endif
+
 $(MADE):
 	@if [ -z "$(SERIES)" ]; then \
 		echo "Outrider needs Python 3.11 or later; $(PYTHON) is not. Name one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; \
@@ -72,6 +79,11 @@ $(DEV_READY): pyproject.toml constraints.txt | $(MADE)
 	@echo "Installing Outrider and what its tests need (once)"
 	@set -o pipefail; { $(INSTALL) $(BUILD_BACKEND) && $(INSTALL) --no-build-isolation --editable '.[dev]'; } | $(SHOW)
 	@touch $(DEMO_READY) $@
+
+$(BENCH_READY): $(DEV_READY)
+	@echo "Installing what Outrider is measured against (once)"
+	@set -o pipefail; $(INSTALL) --no-build-isolation --editable '.[bench]' | $(SHOW)
+	@touch $@
 
 # Newest versions that fit together, from an environment of nothing else; then `make test`.
 constraints:
