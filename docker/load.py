@@ -36,25 +36,40 @@ def main(detectors: Path) -> None:
         else:
             samples = [sample_as_of(name, time.time_ns() // 1_000_000) for name in EXAMPLES]
             for sample in samples:
-                _load(client, sample, detectors / f"{sample.name}.json")
-        LOADED.touch()
+                load(client, sample, detectors / f"{sample.name}.json")
         while True:
             for sample in samples:
-                _feed(client, sample)
+                feed(client, sample)
+            LOADED.touch()
             time.sleep(FEED_EVERY_S)
 
 
-def _load(client: OpenSearch, sample: Sample, detector: Path) -> None:
+def load(client: OpenSearch, sample: Sample, detector: Path) -> None:
+    """Make the index of an example, fill it with the past, and score that."""
     replace_index(client, sample.name, MAPPINGS[sample.name])
     print(f"{sample.name}: {add_documents(client, sample.name, sample.past):,} documents loaded")
-    start = datetime.fromtimestamp(sample.start_ms / 1000, UTC).isoformat()
+    start, until = (
+        datetime.fromtimestamp(time_ms / 1000, UTC).isoformat()
+        for time_ms in (sample.start_ms, sample.until_ms)
+    )
     subprocess.run(
-        [sys.executable, "-m", "detector", "run", "--config", str(detector), "--start", start, "--once"],
+        [
+            sys.executable,
+            "-m",
+            "detector",
+            "run",
+            "--config",
+            str(detector),
+            "--start",
+            start,
+            "--until",
+            until,
+        ],
         check=True,
     )
 
 
-def _feed(client: OpenSearch, sample: Sample) -> None:
+def feed(client: OpenSearch, sample: Sample) -> None:
     """Index the documents whose time has come; they are in order."""
     now_ms = time.time_ns() // 1_000_000
     due = [document for document in sample.ahead if document[TIME_FIELD] <= now_ms]

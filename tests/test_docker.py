@@ -1,17 +1,22 @@
 """The image's recipe and the compose file, without a container engine: what a linter would say, and what must agree."""
 
 import ast
+import importlib.util
 import json
 import re
 import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 from dockerfile_parse import DockerfileParser
+from opensearchpy import OpenSearch
+
+from detector.commands.demo_data import Sample, sample_as_recorded
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = ROOT / "docker" / "Dockerfile"
@@ -203,20 +208,47 @@ if has_compose():
         assert answer.returncode == 0, answer.stderr
 
 
-def test_the_loader_feeds_what_is_due_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Documents are indexed when their time has come, in order, each once."""
-    import importlib.util
-
-    from detector.commands.demo_data import Sample
-
+@pytest.fixture
+def loader() -> ModuleType:
+    """Give the program of the service `loader` as a module."""
     spec = importlib.util.spec_from_file_location("loader", ROOT / "docker" / "load.py")
-    loader = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loader)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_loader_scores_what_it_has_loaded(
+    loader: ModuleType,
+    client: OpenSearch,
+    node_url: str,
+    index_prefix: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The sidecar finds models and results when it starts."""
+    recorded = sample_as_recorded("nyc-taxi")
+    past = recorded.past[:100]
+    until_ms = past[-1]["timestamp"] + 3_600_000
+    sample = recorded._replace(name=f"{index_prefix}-taxi", past=past, until_ms=until_ms)
+    monkeypatch.setitem(loader.MAPPINGS, sample.name, loader.MAPPINGS["nyc-taxi"])
+    monkeypatch.setenv("OPENSEARCH_URL", node_url)
+    monkeypatch.setenv("OUTRIDER_INDEX_PREFIX", index_prefix)
+    detector = json.loads((ROOT / "examples/detectors/nyc-taxi.json").read_text())
+    (tmp_path / "taxi.json").write_text(json.dumps(detector | {"indices": [sample.name]}))
+    loader.load(client, sample, tmp_path / "taxi.json")
+    client.indices.refresh(index=f"{index_prefix}-results")
+    assert client.count(index=f"{index_prefix}-results")["count"] == len(past)
+
+
+def test_the_loader_feeds_what_is_due_once(loader: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents are indexed when their time has come, in order, each once."""
     fed: list[int] = []
     monkeypatch.setattr(loader, "add_documents", lambda _, __, due: fed.extend(d["timestamp"] for d in due))
     monkeypatch.setattr(loader.time, "time_ns", lambda: 2_000_000)
-    sample = Sample("nyc-taxi", [], [{"timestamp": 1}, {"timestamp": 2}, {"timestamp": 3}], [])
-    loader._feed(None, sample)
-    loader._feed(None, sample)
+    sample = Sample("nyc-taxi", [], [{"timestamp": 1}, {"timestamp": 2}, {"timestamp": 3}], [], 2)
+    loader.feed(None, sample)
+    loader.feed(None, sample)
     assert fed == [1, 2]
     assert sample.ahead == [{"timestamp": 3}]
