@@ -69,7 +69,9 @@ def translated(error: Exception, index: str | None = None) -> StorageError:
             index=index,
         )
     if isinstance(error, library.SerializationError):
-        return Rejected(f"{host_of(origin)}: {' '.join(map(str, error.args))}", reason=str(error))
+        text = " ".join(map(str, error.args))
+        advice = "is this the address of OpenSearch itself, and not of a web page or a proxy?"
+        return Rejected(f"{host_of(origin)}: the answer cannot be read: {text}: {advice}", reason=str(error))
     return Rejected(f"the client library refused: {error}", reason=str(error))
 
 

@@ -50,11 +50,12 @@ def index_stream(
     client.indices.create(
         index=index, body={"mappings": MAPPING, "settings": {"number_of_shards": 2, "number_of_replicas": 0}}
     )
-    actions = ({"_index": index} | body for body in _bodies(n_hosts, n_windows, n_history))
+    actions = ({"_index": index} | body for body in bodies(n_hosts, n_windows, n_history))
     helpers.bulk(client, actions, chunk_size=5_000, refresh=True)
 
 
-def _bodies(n_hosts: int, n_windows: int, n_history: int) -> Iterator[dict[str, Any]]:
+def bodies(n_hosts: int, n_windows: int, n_history: int) -> Iterator[dict[str, Any]]:
+    """Yield the documents that `index_stream` indexes."""
     draw = random.Random(7)
     for window in range(-n_history, n_windows):
         for host in range(n_hosts):

@@ -58,7 +58,7 @@ def build_stores(
     retry = Retry(stop=stopping)
 
     def prepare() -> None:
-        check_version(client)
+        retry(check_version, client)
         ensure_indices(client, prefix, retry)
 
     def require(config: DetectorConfig) -> None:

@@ -22,7 +22,7 @@ from detector.outcome import outcome_of
 from detector.poll import poll
 from detector.problem import ConfigError
 from detector.save import save_checkpoints
-from detector.schedule import Schedule
+from detector.schedule import SETTLE_MS, Schedule
 from detector.stores import Stores
 from storage.errors import StorageError
 
@@ -100,7 +100,8 @@ def run(
     cluster = cluster_of(settings)
     stores = open_stores(cluster, stopping)
     if once or until is not None:
-        _replay(configs, stores, start, until or time.time_ns() // 1_000_000, stopping)
+        now_ms = time.time_ns() // 1_000_000
+        _replay(configs, stores, start, until or now_ms - SETTLE_MS, stopping)
         return
     log.info(
         "started",

@@ -1,0 +1,75 @@
+"""A proxy in front of a node that answers some requests with what goes wrong between machines."""
+
+import threading
+from collections.abc import Callable
+from typing import Self
+
+import urllib3
+from recorder import Answer, Recorded, Recorder
+
+BUSY = {"error": {"type": "rejected_execution_exception", "reason": "the queue is full"}, "status": 429}
+AWAY = {"error": {"type": "master_not_discovered_exception", "reason": "no cluster manager"}, "status": 503}
+
+
+class FaultyProxy(Recorder):
+    """Passes requests on to `target`, except where `fault` names what is to go wrong.
+
+    `fault` is asked at every request and answers one of
+
+    - ``None``: nothing;
+    - ``"429"``, ``"503"``: the node is asked nothing and an error is answered;
+    - ``"reset"``: the connection is cut before the node is asked;
+    - ``"swallow"``: the node does what it is asked, and the connection is cut before the answer;
+    - ``"hang"``: no answer, ever.
+    """
+
+    def __init__(self, target: str) -> None:
+        super().__init__(self._answer_to)
+        self.fault: Callable[[Recorded], str | None] = lambda _: None
+        self._target = target
+        self._pool = urllib3.PoolManager(maxsize=16, retries=False)
+        self._ended = threading.Event()
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self._ended.set()
+        super().__exit__(*reason)
+        self._pool.clear()
+
+    def _answer_to(self, request: Recorded) -> Answer:
+        fault = self.fault(request)
+        if fault == "hang":
+            self._ended.wait()
+        if fault in {"hang", "reset"}:
+            raise ConnectionResetError
+        if fault in {"429", "503"}:
+            return Answer(int(fault), BUSY if fault == "429" else AWAY)
+        answer = self._pass_on(request)
+        if fault == "swallow":
+            raise ConnectionResetError
+        return answer
+
+    def _pass_on(self, request: Recorded) -> Answer:
+        kept = {name: value for name, value in request.headers.items() if name in {"content-type", "accept"}}
+        answer = self._pool.request(
+            request.method, self._target + request.path, body=request.body, headers=kept
+        )
+        return Answer(answer.status, answer.data, {"content-type": answer.headers.get("content-type", "")})
+
+
+class FirstTime:
+    """Lets every different request go wrong the first time it is made, with one kind of fault or with each in turn."""
+
+    def __init__(self, *kinds: str) -> None:
+        self.seen: set[tuple[str, str, bytes]] = set()
+        self._kinds = kinds
+
+    def __call__(self, request: Recorded) -> str | None:
+        key = (request.method, request.path, request.body)
+        if key in self.seen:
+            return None
+        self.seen.add(key)
+        return self._kinds[len(self.seen) % len(self._kinds)]
