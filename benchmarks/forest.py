@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.forests import CASES, N_STREAMS, Case, Java, Krcf, Ours, Peer, Rrcf, Streams, note, streams_of
 from benchmarks.report import line
 from detector.forest.kernels.many import attribute_many, forecast_many, score_many, update_many
-from detector.forest.state import allocate, arrays_of, model_bytes
+from detector.forest.state import arrays_of, model_bytes
 from detector.packing import pack
 
 REPEATS = 7
@@ -198,12 +198,7 @@ def parts(case: Case, streams: Streams) -> None:
 def sizes(case: Case, streams: Streams) -> None:
     """Measure bytes a model in memory and as a checkpoint, in groups of eight that differ."""
     line("forest", case.name, "bytes_per_model", "B", [model_bytes(case.shape)])
-    before = resident()
-    state = allocate(case.shape, 1000)
-    for array in arrays_of(state):
-        array[:] = 1
-    line("forest", case.name, "resident_bytes_per_model", "B", [(resident() - before) / 1000])
-    del state
+    line("forest", case.name, "resident_bytes_per_model", "B", [resident(case)])
     for n_points in (40, 3000):
         ours = Ours(case, streams, N_STREAMS, n_points)
         arrays = dict(zip(ours.state._fields, arrays_of(ours.state), strict=True))
@@ -217,9 +212,18 @@ def sizes(case: Case, streams: Streams) -> None:
         )
 
 
-def resident() -> int:
-    """Return the bytes of this process in memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+def resident(case: Case) -> float:
+    """Return what a fresh process grows by, a model, when it fills 1,000 of them."""
+    program = (
+        "import os; from pathlib import Path; from detector.forest.state import ForestShape, allocate, arrays_of;"
+        "pages = lambda: int(Path('/proc/self/statm').read_text().split()[1]);"
+        f"before = pages(); state = allocate({case.shape!r}, 1000);"
+        "[array.fill(1) for array in arrays_of(state)];"
+        "print((pages() - before) * os.sysconf('SC_PAGESIZE') / 1000)"
+    )
+    return float(
+        subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    )
 
 
 def start() -> None:

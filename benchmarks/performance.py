@@ -1,7 +1,8 @@
 """Writes the tables of `docs/performance.md` from the JSON lines of benchmarks.
 
 `python -m benchmarks.forest | python -m benchmarks.performance forest` replaces what stands between the markers
-`<!-- forest -->` and `<!-- /forest -->`; the rest of the page is written by hand.
+`<!-- forest -->` and `<!-- /forest -->`; the rest of the page is written by hand. Lines of `benchmarks.fidelity` go to
+the section `fidelity` in the same way.
 """
 
 import json
@@ -33,6 +34,21 @@ def table(lines: Iterable[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
+def spread(lines: Iterable[dict[str, Any]]) -> str:
+    """Return a Markdown table of score statistics by seed, and of the range of correlations."""
+    rows = [
+        "| case | forests | mean by seed | 99th percentile by seed | correlation |",
+        "|---|---|---|---|---|",
+    ]
+    for line in lines:
+        name = line.get("forest") or line["pair"]
+        cells = [", ".join(map(str, line.get(key, ()))) for key in ("mean", "p99")]
+        rows.append(
+            f"| {line['case']} | {name} | {' | '.join(cells)} | {' to '.join(map(str, line.get('correlation', ())))} |"
+        )
+    return "\n".join(rows)
+
+
 def number(value: float) -> str:
     """Return a number with thousands separated."""
     return f"{value:,}"
@@ -44,7 +60,8 @@ def main(name: str) -> None:
     if not lines:
         sys.exit(f"no measurements for {name!r} on standard input; the page stays as it is")
     machine = f"Measured with Python {platform.python_version()} on {platform.machine()}."
-    section = f"<!-- {name} -->\n{machine}\n\n{table(lines)}\n<!-- /{name} -->"
+    rows = spread(lines) if name == "fidelity" else table(lines)
+    section = f"<!-- {name} -->\n{machine}\n\n{rows}\n<!-- /{name} -->"
     page = PAGE.read_text()
     changed, n_found = re.subn(
         rf"<!-- {name} -->.*<!-- /{name} -->", lambda _: section, page, flags=re.DOTALL
