@@ -12,16 +12,31 @@ from numpy.typing import NDArray
 
 from detector.forest.kernels.kernel import inner
 from detector.season import Rhythm, Season, past_range
-from detector.transform import LONG_MEAN, MEDIUM_MEAN, SHORT_MEAN, VALUE, Transform
 
-N_PREDICTORS = 6
+SPANS = np.array([1.0, 4.0, 16.0, 64.0])
+"""Of the first predictors: the last value, and exponential means with the weights of means over so many."""
+
+N_LEVELS = 4
 SEASON_MIDDLE, SEASON_STEP = 4, 5
-"""Predictors: the last value, the means of 4, 16 and 64,
-the middle of last season's range at this time, and the last value moved as last season moved from there to
-here."""
+N_PREDICTORS = 6
+"""The others: the middle of last season's range at this time, and the last value moved as last season moved from
+there to here."""
 
-MISS_RATE = 0.025
-"""Share of normal values to fall outside on each side."""
+MISS_RATE = 0.02
+"""Share of values to fall outside on each side; with the few far ones, which are not counted, 5 % in all."""
+
+FAR = 2.0
+"""A value this many times as far out as the band reaches is taken for an anomaly: it is not learnt, so that it
+neither widens the band nor drags the expectation along."""
+
+FAR_FROM = 16
+"""Errors before which nothing is far: the band of the first few may be far too narrow."""
+
+MAX_FAR_SHARE = 0.125
+"""Where more than one value of eight is far, far values are normal, and learnt."""
+
+MISSES_IN_A_ROW = 8
+"""So many misses in a row are no anomaly but a new way of being normal: the expectation starts again from there."""
 
 ERROR_WEIGHT = 1.0 / 64.0
 """Weight of the newest error: a predictor that has become better takes over
@@ -34,17 +49,6 @@ of misses varies by less than 1 %."""
 START_REACH = 2.5
 """First distance of the sides, in mean absolute errors: 2.45 holds 95 % of normally distributed errors."""
 
-CUT = 5.0
-"""Errors beyond so many mean absolute errors are cut before they are learnt: an anomaly does not
-widen the band."""
-
-CUT_FROM = 16
-"""Errors before which none is cut: the scale of the first few may be far too small."""
-
-MISSES_IN_A_ROW = 8
-"""From so many misses in a row on, errors are learnt uncut: this is no anomaly but a
-new way of being normal."""
-
 BAND = np.dtype(
     [
         ("n_errors", np.int64),
@@ -52,11 +56,14 @@ BAND = np.dtype(
         ("scale", np.float64),
         ("below", np.float64),
         ("above", np.float64),
+        ("last", np.float64),
+        ("last_ms", np.int64),
+        ("far_share", np.float64),
     ],
     align=True,
 )
-"""Per model and metric: errors so far, misses in a row, mean absolute error, and reach of the sides in
-units of it."""
+"""Per model and metric: errors so far, misses in a row, mean absolute error, reach of the sides in units of it, the
+last value and its window end, and discounted share of far values."""
 
 
 class Expected(NamedTuple):
@@ -66,6 +73,10 @@ class Expected(NamedTuple):
     ----------
     band
         Records of `BAND`, shape (n_models, n_metrics).
+    level
+        The last value and the three means, float64, shape (n_models, n_metrics, 4); NaN at first.
+    change
+        Changes from value to value within the misses in a row, float64, shape (n_models, n_metrics, 7).
     error
         Discounted absolute error of each predictor, float64, shape (n_models, n_metrics, 6).
     n_known
@@ -73,6 +84,8 @@ class Expected(NamedTuple):
     """
 
     band: NDArray[np.void]
+    level: NDArray[np.float64]
+    change: NDArray[np.float64]
     error: NDArray[np.float64]
     n_known: NDArray[np.int64]
 
@@ -89,6 +102,8 @@ def allocate_expected(n_models: int, n_metrics: int) -> Expected:
     """Return the state of `n_models` models; a model is usable after `reset_expected`."""
     return Expected(
         band=np.zeros((n_models, n_metrics), BAND),
+        level=np.zeros((n_models, n_metrics, N_LEVELS)),
+        change=np.zeros((n_models, n_metrics, MISSES_IN_A_ROW - 1)),
         error=np.zeros((n_models, n_metrics, N_PREDICTORS)),
         n_known=np.zeros((n_models, n_metrics, N_PREDICTORS), np.int64),
     )
@@ -104,13 +119,18 @@ def reset_expected(expected: Expected, model: int) -> None:
         record["scale"] = 0.0
         record["below"] = START_REACH
         record["above"] = START_REACH
+        record["last"] = np.nan
+        record["last_ms"] = 0
+        record["far_share"] = 0.0
+    expected.level[model] = np.nan
+    expected.change[model] = 0.0
     expected.error[model] = 0.0
     expected.n_known[model] = 0
 
 
 @inner
 def predict(
-    transform: Transform,
+    expected: Expected,
     season: Season,
     rhythm: Rhythm,
     model: int,
@@ -119,20 +139,15 @@ def predict(
     panel: NDArray[np.float64],
 ) -> None:
     """Write what each predictor says about the value at `time_ms`, NaN where it has no data yet."""
-    record = transform.metric[model, metric]
-    if record["pushed"] == 0:
+    for predictor in range(N_LEVELS):
+        panel[predictor] = expected.level[model, metric, predictor]
+    if np.isnan(panel[0]):
         panel[:] = np.nan
         return
-    feature = transform.feature[model, metric]
-    panel[0] = feature[VALUE]
-    panel[1] = feature[SHORT_MEAN]
-    panel[2] = feature[MEDIUM_MEAN]
-    panel[3] = feature[LONG_MEAN]
     here = _season_middle(season, rhythm, model, metric, time_ms)
+    there = _season_middle(season, rhythm, model, metric, expected.band[model, metric]["last_ms"])
     panel[SEASON_MIDDLE] = here
-    panel[SEASON_STEP] = (
-        feature[VALUE] + here - _season_middle(season, rhythm, model, metric, record["last_ms"])
-    )
+    panel[SEASON_STEP] = panel[0] + here - there
 
 
 @inner
@@ -164,25 +179,94 @@ def _best(error: NDArray[np.float64], n_known: NDArray[np.int64], panel: NDArray
 
 @inner
 def learn(
-    expected: Expected, model: int, metric: int, panel: NDArray[np.float64], said: Forecast, value: float
+    expected: Expected,
+    model: int,
+    metric: int,
+    time_ms: int,
+    panel: NDArray[np.float64],
+    said: Forecast,
+    value: float,
 ) -> None:
-    """Enter the value that came: errors of the predictors, scale and sides of the band."""
-    if np.isnan(said.expected):
-        return
+    """Enter the value that came: levels and errors of the predictors, scale and sides of the band."""
     record = expected.band[model, metric]
+    level = expected.level[model, metric]
+    change = abs(value - record["last"])
+    record["last"] = value
+    record["last_ms"] = time_ms
+    if np.isnan(said.expected):
+        level[:] = value
+        return
     below, above = value < said.lower, value > said.upper
-    record["misses"] = record["misses"] + 1 if below or above else 0
-    if record["n_errors"] >= CUT_FROM and record["scale"] > 0.0 and record["misses"] < MISSES_IN_A_ROW:
-        reach = CUT * record["scale"]
-        value = min(max(value, said.expected - reach), said.expected + reach)
-    weight = max(ERROR_WEIGHT, 1.0 / (record["n_errors"] + 1.0))
+    if below or above:
+        if record["misses"] > 0:
+            expected.change[model, metric, record["misses"] - 1] = change
+        record["misses"] += 1
+    else:
+        record["misses"] = 0
+    if record["misses"] == MISSES_IN_A_ROW:
+        _start_again(expected, model, metric, panel, value)
+        return
+    if _is_far(record, said, value):
+        return
+    record["n_errors"] += 1
+    weight = max(ERROR_WEIGHT, 1.0 / record["n_errors"])
     record["scale"] += weight * (abs(value - said.expected) - record["scale"])
     record["below"] = max(0.0, record["below"] + STEP * (below - MISS_RATE))
     record["above"] = max(0.0, record["above"] + STEP * (above - MISS_RATE))
-    record["n_errors"] += 1
-    error, n_known = expected.error[model, metric], expected.n_known[model, metric]
+    _learn_panel(expected.error[model, metric], expected.n_known[model, metric], panel, value)
+    for predictor in range(N_LEVELS):
+        weight = max(2.0 / (SPANS[predictor] + 1.0), 1.0 / (record["n_errors"] + 1.0))
+        level[predictor] += weight * (value - level[predictor])
+
+
+@inner
+def _is_far(record: NDArray[np.void], said: Forecast, value: float) -> bool:
+    """Return whether a value is to be taken for an anomaly, and enter it into the share of far ones."""
+    reach = max(said.expected - said.lower, said.upper - said.expected)
+    far = record["n_errors"] >= FAR_FROM and abs(value - said.expected) > FAR * reach
+    record["far_share"] += ERROR_WEIGHT * (far - record["far_share"])
+    return bool(far and record["far_share"] <= MAX_FAR_SHARE)
+
+
+@inner
+def _learn_panel(
+    error: NDArray[np.float64], n_known: NDArray[np.int64], panel: NDArray[np.float64], value: float
+) -> None:
+    """Enter the errors of those predictors that spoke."""
     for predictor in range(N_PREDICTORS):
         if not np.isnan(panel[predictor]):
-            weight = max(ERROR_WEIGHT, 1.0 / (n_known[predictor] + 1.0))
-            error[predictor] += weight * (abs(value - panel[predictor]) - error[predictor])
             n_known[predictor] += 1
+            weight = max(ERROR_WEIGHT, 1.0 / n_known[predictor])
+            error[predictor] += weight * (abs(value - panel[predictor]) - error[predictor])
+
+
+@inner
+def _start_again(
+    expected: Expected, model: int, metric: int, panel: NDArray[np.float64], value: float
+) -> None:
+    """Take the values that fell outside in a row for normal: their level, and their changes for a scale."""
+    record = expected.band[model, metric]
+    record["scale"] = max(record["scale"], _middle(expected.change[model, metric]))
+    record["misses"] = 0
+    record["below"] = START_REACH
+    record["above"] = START_REACH
+    expected.level[model, metric] = value
+    error = expected.error[model, metric]
+    for predictor in range(N_LEVELS):
+        error[predictor] = record["scale"]
+    for predictor in range(N_LEVELS, N_PREDICTORS):
+        if not np.isnan(panel[predictor]):
+            error[predictor] = max(error[predictor], abs(value - panel[predictor]))
+
+
+@inner
+def _middle(values: NDArray[np.float64]) -> float:
+    """Return the median of an odd number of values."""
+    for value in values:
+        n_below = n_equal = 0
+        for other in values:
+            n_below += other < value
+            n_equal += other == value
+        if n_below <= values.shape[0] // 2 < n_below + n_equal:
+            return float(value)
+    return 0.0

@@ -39,13 +39,12 @@ METRIC = np.dtype(
     [
         ("pushed", np.int64),
         ("last", np.float64),
-        ("last_ms", np.int64),
         ("lowest", np.float64),
         ("highest", np.float64),
     ],
     align=True,
 )
-"""Per model and metric: values entered so far, the last of them and its window end, and their range."""
+"""Per model and metric: values entered so far, the last of them, and their range."""
 
 
 class Transform(NamedTuple):
@@ -98,7 +97,6 @@ def reset_transform(transform: Transform, model: int) -> None:
         record = transform.metric[model, metric]
         record["pushed"] = 0
         record["last"] = np.nan
-        record["last_ms"] = 0
         record["lowest"] = np.inf
         record["highest"] = -np.inf
     transform.recent[model] = 0.0
@@ -209,7 +207,6 @@ def push(
         residuals[pushed & (RESIDUALS - 1)] = residual
         record["pushed"] = pushed + 1
         record["last"] = value
-        record["last_ms"] = time_ms
         _describe(recent, residuals, pushed + 1, transform.feature[model, metric])
     return novel
 

@@ -269,13 +269,13 @@ def _expect(
 ) -> None:
     """Write expectation and band of every metric, then let them learn from the values that are there."""
     for metric in range(desk.row.shape[0]):
-        predict(models.transform, models.season, plan.rhythm, model, metric, time_ms, desk.panel)
+        predict(models.expected, models.season, plan.rhythm, model, metric, time_ms, desk.panel)
         said = forecast(models.expected, model, metric, desk.panel)
         columns.expected[window, place, metric] = said.expected
         columns.lower[window, place, metric] = said.lower
         columns.upper[window, place, metric] = said.upper
         if not np.isnan(desk.row[metric]):
-            learn(models.expected, model, metric, desk.panel, said, desk.row[metric])
+            learn(models.expected, model, metric, time_ms, desk.panel, said, desk.row[metric])
 
 
 @inlined

@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -162,10 +163,12 @@ class Rule:
 class Band:
     """Expected value of a metric and the band around it."""
 
-    errors: list[list[float]] = field(default_factory=lambda: [[] for _ in range(6)])
-    averages: list[float] = field(default_factory=lambda: [0.0] * 6)
+    levels: list[float] = field(default_factory=list)
+    errors: list[float] = field(default_factory=lambda: [0.0] * 6)
+    n_known: list[int] = field(default_factory=lambda: [0] * 6)
+    outside: list[float] = field(default_factory=list)
+    far_share: float = 0.0
     n_errors: int = 0
-    misses: int = 0
     scale: float = 0.0
     below: float = 2.5
     above: float = 2.5
@@ -176,33 +179,49 @@ class Band:
         middle = (min(here) + max(here)) / 2 if here else None
         step = None
         if here and there:
-            step = metric.values[-1] + (min(here) + max(here)) / 2 - (min(there) + max(there)) / 2
-        return [*(metric.mean(span) for span in (1, 4, 16, 64)), middle, step]
+            step = self.levels[0] + (min(here) + max(here)) / 2 - (min(there) + max(there)) / 2
+        return [*self.levels, middle, step]
 
     def forecast(self, panel: Sequence[float | None]) -> tuple[float, float, float]:
         """Return expected value, lower and upper end."""
-        speaking = [0] + [i for i in range(1, 6) if self.errors[i] and panel[i] is not None]
-        best = min(speaking, key=lambda i: self.averages[i])
-        value = panel[best]
+        speaking = [0] + [i for i in range(1, 6) if self.n_known[i] and panel[i] is not None]
+        value = panel[min(speaking, key=lambda i: self.errors[i])]
         assert value is not None
         return value, value - self.below * self.scale, value + self.above * self.scale
 
     def learn(self, panel: Sequence[float | None], said: tuple[float, float, float], value: float) -> None:
         expected, lower, upper = said
-        self.misses = 0 if lower <= value <= upper else self.misses + 1
-        too_low, too_high = value < lower, value > upper
-        if self.n_errors >= 16 and self.scale > 0 and self.misses < 8:
-            value = min(max(value, expected - 5 * self.scale), expected + 5 * self.scale)
-        self.scale += max(1 / 64, 1 / (self.n_errors + 1)) * (abs(value - expected) - self.scale)
-        self.below = max(0.0, self.below + 0.1 * (too_low - 0.025))
-        self.above = max(0.0, self.above + 0.1 * (too_high - 0.025))
+        self.outside = [] if lower <= value <= upper else [*self.outside, value]
+        if len(self.outside) == 8:
+            self.start_again(panel, value)
+            return
+        is_far = self.n_errors >= 16 and abs(value - expected) > 2 * max(expected - lower, upper - expected)
+        self.far_share += (is_far - self.far_share) / 64
+        if is_far and self.far_share <= 1 / 8:
+            return
+        self.below = max(0.0, self.below + 0.1 * ((value < lower) - 0.02))
+        self.above = max(0.0, self.above + 0.1 * ((value > upper) - 0.02))
         self.n_errors += 1
+        self.scale += max(1 / 64, 1 / self.n_errors) * (abs(value - expected) - self.scale)
         for predictor, said_value in enumerate(panel):
             if said_value is not None:
-                errors = self.errors[predictor]
-                errors.append(abs(value - said_value))
-                weight = max(1 / 64, 1 / len(errors))
-                self.averages[predictor] += weight * (errors[-1] - self.averages[predictor])
+                self.n_known[predictor] += 1
+                weight = max(1 / 64, 1 / self.n_known[predictor])
+                self.errors[predictor] += weight * (abs(value - said_value) - self.errors[predictor])
+        for index, span in enumerate((1, 4, 16, 64)):
+            self.levels[index] += max(2 / (span + 1), 1 / (self.n_errors + 1)) * (value - self.levels[index])
+
+    def start_again(self, panel: Sequence[float | None], value: float) -> None:
+        changes = [abs(b - a) for a, b in pairwise(self.outside)]
+        self.scale = max(self.scale, statistics.median(changes))
+        self.outside = []
+        self.below = self.above = 2.5
+        self.levels = [value] * 4
+        self.errors[:4] = [self.scale] * 4
+        for index in (4, 5):
+            said_value = panel[index]
+            if said_value is not None:
+                self.errors[index] = max(self.errors[index], abs(value - said_value))
 
 
 @dataclass
@@ -278,6 +297,8 @@ class Model:
                 triple = band.forecast(panel)
                 if not math.isnan(value):
                     band.learn(panel, triple, value)
+            elif not math.isnan(value):
+                band.levels = [value] * 4
             for ends, end in zip((said.expected, said.lower, said.upper), triple, strict=True):
                 ends.append(end)
         return said

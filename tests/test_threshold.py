@@ -1,0 +1,124 @@
+"""Scores to alarms: each part of the rule on scores made by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from detector.season import (
+    DAY_MS,
+    HOUR_MS,
+    Rhythm,
+    Season,
+    allocate_season,
+    open_slot,
+    reset_season,
+    rhythm_of,
+)
+from detector.threshold import ALARM, THETA, confidence, judge, reset_alarm
+
+INTERVAL_MS = 300_000
+CALM = 0.8
+DECAY = 1 / 2560
+
+
+class Bench:
+    """A rule that has seen a day of calm scores."""
+
+    def __init__(self, interval_ms: int = INTERVAL_MS, n_calm: int = 400) -> None:
+        self.interval_ms = interval_ms
+        self.rhythm: Rhythm = rhythm_of(interval_ms)
+        self.season: Season = allocate_season(1, 1, self.rhythm)
+        self.alarms = np.zeros(1, ALARM)
+        self.time_ms = 1_400_000_000_000
+        reset_season(self.season, 0)
+        reset_alarm(self.alarms, 0)
+        for _ in range(n_calm):
+            self.score(CALM)
+
+    def score(self, value: float, *, novel: bool = False) -> tuple[float, float]:
+        """Judge the next score."""
+        self.time_ms += self.interval_ms
+        verdict = judge(self.alarms, self.season, self.rhythm, 0, self.time_ms, value, novel, DECAY)
+        place = open_slot(self.season, self.rhythm, 0, self.time_ms)
+        self.season.top_score[0, place] = max(self.season.top_score[0, place], value)
+        return verdict
+
+    def wait(self, hours: float, value: float = CALM) -> None:
+        """Let calm scores pass."""
+        for _ in range(round(hours * HOUR_MS / self.interval_ms)):
+            self.score(value)
+
+
+def test_an_alarm_begins_where_the_threshold_says() -> None:
+    """A calm mean plus theta; the grade of a bare pass is 1 - exp(-0.1)."""
+    _, threshold = Bench().score(CALM)
+    assert threshold == pytest.approx(CALM + THETA)
+    assert Bench().score(threshold - 1e-3).grade == 0
+    assert Bench().score(threshold + 1e-9).grade == pytest.approx(1 - math.exp(-0.1))
+    assert Bench().score(threshold + 1).grade == pytest.approx(1 - math.exp(-1.1))
+
+
+def test_no_second_alarm_within_six_hours() -> None:
+    """However high; after them a higher one alarms again."""
+    bench = Bench()
+    assert bench.score(2.0).grade > 0
+    bench.wait(5.9)
+    assert bench.score(6.0).grade == 0
+    bench.wait(0.2)
+    assert bench.score(6.0).grade > 0
+
+
+def test_rest_is_time_and_not_windows() -> None:
+    """Daily data may alarm on the next day."""
+    bench = Bench(interval_ms=DAY_MS, n_calm=60)
+    assert bench.score(2.0).grade > 0
+    assert bench.score(4.0).grade > 0
+
+
+def test_the_echo_of_an_alarm_asks_for_more_and_fades() -> None:
+    """A lesser one is its aftermath for a day; days later it is news again."""
+    for hours, alarms in ((8, False), (100, True)):
+        bench = Bench()
+        assert bench.score(2.0).grade > 0
+        bench.wait(hours)
+        assert (bench.score(1.8).grade > 0) == alarms
+
+
+def test_each_alarm_tires_for_two_weeks() -> None:
+    """After ten alarms the bar is higher by nearly one; it comes down by half in ten days."""
+    bench = Bench()
+    for _ in range(10):
+        bench.alarms["fatigue"] += 0.1
+    tired = bench.score(CALM).threshold
+    bench.wait(14 * 24 * math.log(2))
+    rested = bench.score(CALM).threshold
+    assert tired == pytest.approx(CALM + THETA + 1.0, abs=0.01)
+    assert rested == pytest.approx(CALM + THETA + 0.5, abs=0.01)
+
+
+def test_what_was_as_unusual_yesterday_is_excused_unless_the_value_is_novel() -> None:
+    """A daily job that scores high is no alarm on its second day, at its time or two hours off."""
+    for novel in (False, True):
+        bench = Bench()
+        bench.score(2.0)
+        bench.alarms["echo"] = bench.alarms["fatigue"] = 0.0
+        bench.wait(24 + 1.5)
+        assert (bench.score(2.0, novel=novel).grade > 0) == novel
+        late = Bench()
+        late.score(2.0)
+        late.alarms["echo"] = late.alarms["fatigue"] = 0.0
+        late.wait(24 + 3)
+        assert late.score(2.0).grade > 0
+
+
+def test_the_first_score_does_not_alarm() -> None:
+    """There is nothing it could be compared with."""
+    assert Bench(n_calm=0).score(8.0).grade == 0
+
+
+@pytest.mark.parametrize(("n_points", "expected"), [(0, 0), (32, 0), (256, 0.880), (60_000, 1)])
+def test_confidence_is_that_of_the_reference(n_points: int, expected: float) -> None:
+    """Figures of AWS RCF with an output after 32 points; lower quality lowers it in proportion."""
+    assert confidence(n_points, 1.0, DECAY) == pytest.approx(expected, abs=1e-3)
+    assert confidence(n_points, 0.5, DECAY) == pytest.approx(expected / 2, abs=1e-3)
