@@ -126,11 +126,12 @@ def past_range(
     n_slots = season.slot_id.shape[1]
     middle_ms = time_ms - rhythm.lag_ms
     first, last = slot_of(rhythm, middle_ms - tolerance_ms), slot_of(rhythm, middle_ms + tolerance_ms)
+    place = first % n_slots
     for slot in range(first, last + 1):
-        place = slot % n_slots
         if season.slot_id[model, place] == slot:
             low = min(low, season.low[model, place, metric])
             high = max(high, season.high[model, place, metric])
+        place = place + 1 if place + 1 < n_slots else 0
     return low, high
 
 
@@ -144,8 +145,9 @@ def past_top_score(season: Season, rhythm: Rhythm, model: int, time_ms: int) -> 
     middle_ms = time_ms - rhythm.lag_ms
     first = slot_of(rhythm, middle_ms - rhythm.score_tolerance_ms)
     last = slot_of(rhythm, middle_ms + rhythm.score_tolerance_ms)
+    place = first % n_slots
     for slot in range(first, last + 1):
-        place = slot % n_slots
         if season.slot_id[model, place] == slot:
             top = max(top, season.top_score[model, place])
+        place = place + 1 if place + 1 < n_slots else 0
     return top
