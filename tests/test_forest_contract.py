@@ -11,13 +11,14 @@ Points = NDArray[np.float64]
 
 
 def mixture(n_points: int, n_columns: int, seed: int, far: tuple[float, float] = (4.0, 2.0)) -> Points:
-    """Markov switch between N(0, 1) and N(far): entered with probability 0.01, left with 0.3."""
+    """Rows of N(0, 1), or of N(far) after a switch: entered with probability 0.01, left with 0.3."""
     rng = np.random.default_rng(seed)
-    is_far = np.zeros((n_points, n_columns), dtype=bool)
+    is_far = np.zeros((n_points, 1), dtype=bool)
     for row in range(1, n_points):
-        tosses = rng.random(n_columns)
-        is_far[row] = np.where(is_far[row - 1], tosses > 0.3, tosses < 0.01)
-    return np.where(is_far, rng.normal(*far, is_far.shape), rng.normal(0, 1, is_far.shape))
+        toss = rng.random()
+        is_far[row] = toss > 0.3 if is_far[row - 1] else toss < 0.01
+    shape = (n_points, n_columns)
+    return np.where(is_far, rng.normal(*far, shape), rng.normal(0, 1, shape))
 
 
 def trained(points: Points, n_trees: int = 100, sample_size: int = 256, seed: int = 1) -> RandomCutForest:
@@ -63,13 +64,13 @@ def test_attribution_sums_to_the_score(mixed: RandomCutForest) -> None:
 
 
 def test_attribution_names_the_column_and_the_side(mixed: RandomCutForest) -> None:
-    """Item 4: at (8, 0, 0) the first column, above; the mirrored points on their sides."""
-    high, low = mixed.attribution([0], [[8.0, 0.0, 0.0]])
-    value = score_of(mixed, 8, 0, 0)
+    """Item 4: at (6, 0, 0) the first column, above; the mirrored points on their sides."""
+    high, low = mixed.attribution([0], [[6.0, 0.0, 0.0]])
+    value = score_of(mixed, 6, 0, 0)
     assert low[0, 0] < 0.2
     assert high[0, 0] > value / 3
     assert high[0, 1:].sum() + low[0, 1:].sum() < 1
-    corners = np.array([[8, 0, 0], [0, 8, 0], [0, 0, 8], [-8, 0, 0], [0, -8, 0], [0, 0, -8]], dtype=float)
+    corners = np.array([[6, 0, 0], [0, 6, 0], [0, 0, 6], [-6, 0, 0], [0, -6, 0], [0, 0, -6]], dtype=float)
     parts = mixed.attribution(np.zeros(6, dtype=np.int64), corners)
     right = np.concatenate([np.diag(parts.high[:3]), np.diag(parts.low[3:])])
     scores = mixed.score(np.zeros(6, dtype=np.int64), corners)

@@ -31,6 +31,8 @@ def plain_table(title: str, *, caption: str | None = None) -> Table:
         title_style="bold",
         caption_justify="left",
         pad_edge=False,
+        collapse_padding=True,
+        show_edge=False,
     )
 
 
@@ -81,9 +83,17 @@ def _ratio(number: float | None) -> str:
     return "" if number is None else f"{number:.2f}"
 
 
+def _short(number: float) -> str:
+    """Return a number for a narrow column: from a million on with the letter of its magnitude."""
+    for letter, size in (("G", 1e9), ("M", 1e6)):
+        if size <= abs(number) < 1000 * size:
+            return number_text(number / size) + letter
+    return number_text(number)
+
+
 def _numbers(by_feature: Mapping[str, float | None]) -> str:
     """Return the numbers of a result; with several features each on a line with its name."""
-    texts = {name: "missing" if value is None else number_text(value) for name, value in by_feature.items()}
+    texts = {name: "missing" if value is None else _short(value) for name, value in by_feature.items()}
     if len(texts) == 1:
         return next(iter(texts.values()))
     return "\n".join(f"{name} {text}" for name, text in texts.items())
