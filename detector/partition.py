@@ -172,7 +172,11 @@ class Partition:
         The groups are those of the roster at the commit marker. Call after `restore`, before the journal is
         applied from there.
         """
-        saved = (self.saved_sequences.get(group, 0) for group in range(n_groups(marker.n_entities)))
+        saved = [self.saved_sequences.get(group, 0) for group in range(n_groups(marker.n_entities))]
+        if len(self.roster) % GROUP_SIZE:
+            # The last group was not full at its checkpoint, so whoever stands behind it came later: the journal
+            # from there has all of them, and what was before may have been deleted.
+            saved = saved[: self.n_groups]
         self.sequence = min(saved, default=marker.sequence)
         self.frontier_ms = marker.frontier_ms
         return self.sequence
