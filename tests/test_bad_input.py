@@ -255,7 +255,7 @@ def test_a_red_shard_fails_the_window_and_is_never_taken_for_a_drop(
     assert red in str(caught.value)
     assert job.frontier_ms == frontier_ms
     client.indices.put_settings(index=red, body=dict.fromkeys(nowhere))
-    client.cluster.health(index=red, wait_for_status="green")
+    client.cluster.health(index=red, wait_for_status="yellow")
     if not n_healthy:
         client.indices.delete(index=red)
         make_source(client, f"{index_prefix}-source-green")
@@ -367,9 +367,11 @@ def test_each_request_may_fail_in_another_way_with_all_partitions(
 
 def run_with_faults(node_url, prefix, config, *kinds):
     """Run to the end while every request goes wrong the first time; return how many did."""
+    with OpenSearch(node_url) as client:
+        stores_of(client, prefix)
     with FaultyProxy(node_url) as proxy, connect(Cluster(url=proxy.url)) as torn:
         proxy.fault = FirstTime(*kinds)
-        stores = stores_of(torn, prefix)
+        stores = connection.build_stores(torn, prefix, threading.Event())
         job = open_job(config, stores, START_MS)
         poll_and_save(job, stores, HALF_MS)
         poll_and_save(job, stores, END_MS)

@@ -58,7 +58,7 @@ def build_stores(
     retry = Retry(stop=stopping)
 
     def prepare() -> None:
-        retry(check_version, client)
+        check_version(client)
         ensure_indices(client, prefix, retry)
 
     def require(config: DetectorConfig) -> None:
