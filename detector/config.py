@@ -159,6 +159,7 @@ class DetectorConfig(BaseModel):
             raise ValueError(msg)
         _refuse_repeated("feature_name", [feature.feature_name for feature in features])
         _refuse_repeated("name of an aggregation", [feature.aggregation_name for feature in features])
+        _refuse_one_key([feature.feature_name for feature in features])
         return features
 
     @field_validator("detection_interval")
@@ -181,6 +182,7 @@ class DetectorConfig(BaseModel):
     @classmethod
     def _distinct_fields(cls, fields: tuple[str, ...]) -> tuple[str, ...]:
         _refuse_repeated("field", fields)
+        _refuse_one_key(fields)
         return fields
 
     @property
@@ -243,3 +245,13 @@ def _refuse_repeated(what: str, names: Sequence[str]) -> None:
     if repeated:
         msg = f"must not repeat a {what}, got {', '.join(map(quoted, repeated))} more than once"
         raise ValueError(msg)
+
+
+def _refuse_one_key(names: Sequence[str]) -> None:
+    """Refuse names that would be one key in the flat objects of a result, where a dot is written as `_`."""
+    by_key: dict[str, str] = {}
+    for name in names:
+        other = by_key.setdefault(name.replace(".", "_"), name)
+        if other != name:
+            msg = f"must not hold both {quoted(other)} and {quoted(name)}, which results could not tell apart"
+            raise ValueError(msg)

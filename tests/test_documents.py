@@ -276,7 +276,7 @@ STRANGE = (
     "#1",
     'say "hi"',
     "a,b",
-    "\t",
+    "a\tb",
     "null",
     "0",
     "a/b\\c",
