@@ -104,10 +104,11 @@ def _print_text(found: Sequence[Result], most: int) -> None:
         of_detector = list(group)
         console.print(results_table(name, of_detector))
         told = [result for result in of_detector if "reason" in result or "error" in result]
-        for result in told[:MOST_REASONS]:
-            console.print(_reason_line(result))
         if told:
             console.print()
+        for result in told[:MOST_REASONS]:
+            console.print(_reason_line(result))
+        console.print()
     if len(found) == most:
         console.print(f"The newest {most}; -n shows more.", style="dim")
 

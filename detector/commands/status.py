@@ -117,6 +117,8 @@ def _print_text(rows: list[Row], prefix: str) -> None:
             "never" if row["last_poll_s"] is None else f"{_duration(row['last_poll_s'])} ago",
         )
     console.print(table)
+    if any(row["error"] for row in rows):
+        console.print()
     for row in rows:
         if row["error"]:
             times = f" ({row['failures']:,} times in a row)" if row["failures"] > 1 else ""

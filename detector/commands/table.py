@@ -39,14 +39,20 @@ def plain_table(title: str, *, caption: str | None = None) -> Table:
 def results_table(title: str, results: Sequence[Result], notes: Sequence[str] | None = None) -> Table:
     """Return a table of results, one row each: time, entity, grade, confidence, value and expected.
 
-    `notes`, one a result, adds a last column: what is known about the time.
+    With several features each has a line of its own within the row. `notes`, one a result, adds a last column: what
+    is known about the time.
     """
     has_entities = any("entity_key" in result for result in results)
+    has_features = any(len(result.get("value", {})) > 1 for result in results)
     table = plain_table(escape(title))
     table.add_column("window (UTC)", no_wrap=True)
     if has_entities:
-        table.add_column(_entity_header(results), overflow="fold")
-    for name in ("grade", "confidence", "value", "expected"):
+        table.add_column(_entity_header(results), overflow="fold", min_width=10)
+    for name in ("grade", "confidence"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if has_features:
+        table.add_column("feature", no_wrap=True, overflow="ellipsis", min_width=8)
+    for name in ("value", "expected"):
         table.add_column(name, justify="right", no_wrap=True)
     if notes is not None:
         table.add_column("known event", overflow="fold")
@@ -54,6 +60,7 @@ def results_table(title: str, results: Sequence[Result], notes: Sequence[str] | 
         cells: list[Text | str] = [moment_text(result["data_start_time"])]
         cells += [Text(entity_text(result))] if has_entities else []
         cells += [_grade(result), _ratio(result.get("confidence"))]
+        cells += [Text("\n".join(result.get("value", {})))] if has_features else []
         cells += [Text(_numbers(result.get(part, {}))) for part in ("value", "expected")]
         cells += [Text(notes[index])] if notes is not None else []
         table.add_row(*cells)
@@ -92,8 +99,5 @@ def _short(number: float) -> str:
 
 
 def _numbers(by_feature: Mapping[str, float | None]) -> str:
-    """Return the numbers of a result; with several features each on a line with its name."""
-    texts = {name: "missing" if value is None else _short(value) for name, value in by_feature.items()}
-    if len(texts) == 1:
-        return next(iter(texts.values()))
-    return "\n".join(f"{name} {text}" for name, text in texts.items())
+    """Return the numbers of a result, each feature's on a line of its own."""
+    return "\n".join("missing" if value is None else number_text(value) for value in by_feature.values())
