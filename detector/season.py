@@ -33,13 +33,23 @@ SPARE_SLOTS = 3
 NO_SLOT = np.iinfo(np.int64).min
 
 
+REST_MS = 6 * HOUR_MS
+REST_WINDOWS = 72
+"""One disturbance is one alarm. In time, or hourly data would be mute for weeks; in windows for intervals below five
+minutes, where six hours hold many disturbances."""
+
+
 class Rhythm(NamedTuple):
-    """How time is cut for one interval; all in milliseconds, `lag_ms` 0 = no season."""
+    """How time is cut for one interval; all in milliseconds, `lag_ms` 0 = no season.
+
+    No alarm follows another within `rest_ms`.
+    """
 
     lag_ms: int
     slot_ms: int
     value_tolerance_ms: int
     score_tolerance_ms: int
+    rest_ms: int
 
 
 class Season(NamedTuple):
@@ -73,6 +83,7 @@ def rhythm_of(interval_ms: int) -> Rhythm:
         slot_ms=max(MIN_SLOT_MS, interval_ms),
         value_tolerance_ms=min(max(VALUE_TOLERANCE_MS, 2 * interval_ms), MAX_TOLERANCE_MS),
         score_tolerance_ms=min(max(SCORE_TOLERANCE_MS, 2 * interval_ms), MAX_TOLERANCE_MS),
+        rest_ms=min(REST_MS, REST_WINDOWS * interval_ms),
     )
 
 

@@ -16,9 +16,9 @@ THETA = 0.55
 """Discounted score that makes an alarm. Normal scores lie within about 0.3 of their mean, a
 clear outlier of five columns gains 1 and more; 0.5 to 0.6 measure alike on labelled series."""
 
-REARM_MS = 6 * HOUR_MS
-"""No second alarm this soon: one disturbance is one alarm. In time, not in windows,
-or hourly data would be mute for weeks."""
+MEANT_AFTER = 32
+"""Scores of a forest before one can be an alarm: those of a nearly empty forest mean nothing, and an alarm among them
+would keep the rule from those that matter."""
 
 ECHO_DECAY_MS = 36 * HOUR_MS
 """How fast the last alarm's surplus is forgotten: its aftermath, and its like
@@ -97,9 +97,9 @@ def judge(
         usual = max(usual, past_top_score(season, rhythm, model, time_ms))
     surplus = score - usual - THETA
     needed = record["echo"] + record["fatigue"]
-    armed = record["last_alarm_ms"] == NEVER_MS or time_ms - record["last_alarm_ms"] > REARM_MS
+    rested = record["last_alarm_ms"] == NEVER_MS or time_ms - record["last_alarm_ms"] > rhythm.rest_ms
     grade = 0.0
-    if armed and surplus >= needed:
+    if rested and record["n_scores"] >= MEANT_AFTER and surplus >= needed:
         grade = 1.0 - np.exp(-surplus - GRADE_FLOOR)
         record["echo"] = max(record["echo"], surplus)
         record["fatigue"] += FATIGUE_STEP

@@ -112,9 +112,23 @@ def test_what_was_as_unusual_yesterday_is_excused_unless_the_value_is_novel() ->
         assert late.score(2.0).grade > 0
 
 
-def test_the_first_score_does_not_alarm() -> None:
-    """There is nothing it could be compared with."""
-    assert Bench(n_calm=0).score(8.0).grade == 0
+def test_windows_of_seconds_do_not_mute_for_hours() -> None:
+    """Below five minutes the rest is 72 windows."""
+    bench = Bench(interval_ms=10_000)
+    assert bench.score(2.0).grade > 0
+    bench.wait(71 * 10_000 / HOUR_MS)
+    assert bench.score(6.0).grade == 0
+    bench.wait(2 * 10_000 / HOUR_MS)
+    assert bench.score(6.0).grade > 0
+
+
+@pytest.mark.parametrize("n_calm", [0, 31])
+def test_scores_of_a_nearly_empty_forest_neither_alarm_nor_mute(n_calm: int) -> None:
+    """The 33rd is the first that counts."""
+    bench = Bench(n_calm=n_calm)
+    assert bench.score(8.0).grade == 0
+    bench.wait(32 * INTERVAL_MS / HOUR_MS)
+    assert bench.score(8.0).grade > 0
 
 
 @pytest.mark.parametrize(("n_points", "expected"), [(0, 0), (32, 0), (256, 0.880), (60_000, 1)])

@@ -12,8 +12,8 @@ from opensearchpy import OpenSearch
 from rich.console import Console
 from rich.progress import Progress
 
-from detector.commands.bars import bars, node_bars
 from detector.commands import logs
+from detector.commands.bars import bars, node_bars
 from detector.commands.connection import Failure, build_stores
 from detector.commands.demo_data import Sample, sample_as_of, sample_as_recorded
 from detector.commands.demo_serve import serve
