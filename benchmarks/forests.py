@@ -72,8 +72,8 @@ CASES = (
     Case("a 50x256x8", ForestShape(8, 50, 256), shingles),
     Case("b 30x256x8", ForestShape(8, 30, 256), shingles),
     Case("c 50x256x24", ForestShape(24, 50, 256), lambda n, seed: shingles(n, seed, 3)),
-    Case("d 25x256x5", ForestShape(5, 25, 256), five_columns),
-    Case("e 25x256x10", ForestShape(10, 25, 256), lambda n, seed: five_columns(n, seed, 2)),
+    Case("d 32x256x5", ForestShape(5, 32, 256), five_columns),
+    Case("e 32x256x10", ForestShape(10, 32, 256), lambda n, seed: five_columns(n, seed, 2)),
 )
 
 

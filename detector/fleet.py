@@ -18,9 +18,9 @@ from detector.threshold import ALARM
 from detector.transform import N_COLUMNS, allocate_transform
 from detector.walk import COURSE, MAX_WARM_UP, Columns, Models, Plan, Rows, begin, walk
 
-N_TREES = 25
-"""Half of the plugin's 50 trees: on labelled series no difference beyond the seeds' own, at
-half the memory."""
+N_TREES = 32
+"""Of the plugin's 50. On labelled series both measure alike (NAB 72.8); 25 do on average, but one seed in twelve gives
+more than 3 false days on the New York taxis, of 32 trees none of 61 seeds did."""
 
 SAMPLE_SIZE = 256
 """Points kept by a tree; 128 measured two points worse on labelled series."""
