@@ -13,11 +13,11 @@ import orjson
 from opensearchpy import OpenSearch
 
 from storage.bulk import CONFLICT, Item, write
-from storage.translate import translate_errors
 from storage.errors import Rejected
 from storage.multi_get import multi_get
 from storage.records import Entry
 from storage.retry import Retry
+from storage.translate import translate_errors
 
 READ_AT_ONCE = 64
 """Entries a read fetches at once; of a partition with thousands of entities each is some tens of kilobytes."""
