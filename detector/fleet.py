@@ -28,7 +28,7 @@ SAMPLE_SIZE = 256
 RECENCY_EMPHASIS = 2560
 """Windows after which the sample is, on average, replaced: ten times its size, as in the plugin."""
 
-MIN_CAPACITY = 16
+MIN_CAPACITY = 4
 """Models that the first allocation holds; after that memory grows by a quarter."""
 
 
