@@ -10,14 +10,12 @@ from typing import Any
 import orjson
 from opensearchpy import OpenSearch
 
-from storage.errors import Rejected, SchemaMismatch
+from storage.errors import Conflict, SchemaMismatch
 from storage.retry import Retry
 from storage.translate import translate_errors
 
 PLAIN = ("detectors", "state", "journal", "checkpoints")
 """Single indices named `<prefix>-<name>`; results are monthly indices behind the alias `<prefix>-results`."""
-
-ALREADY_EXISTS = "resource_already_exists_exception"
 
 
 def ensure_indices(client: OpenSearch, prefix: str, retry: Retry) -> None:
@@ -71,10 +69,9 @@ def _create_missing(client: OpenSearch, prefix: str) -> None:
             with translate_errors():
                 if not client.indices.exists(index=f"{prefix}-{name}"):
                     client.indices.create(index=f"{prefix}-{name}")
-        except Rejected as error:
-            # Another process created it between the question and the request.
-            if ALREADY_EXISTS not in str(error):
-                raise
+        except Conflict:
+            # Another thread or process created it between the question and the request.
+            continue
 
 
 def _definition(name: str) -> dict[str, Any]:

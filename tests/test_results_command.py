@@ -130,6 +130,26 @@ def test_several_features_stand_below_each_other_and_missing_ones_are_named(stor
     assert re.search(r"disk +missing +7\n", shown)
 
 
+def test_a_row_with_everything_fits_80_characters(stores, ask):
+    """Entity, features with long names, large numbers."""
+    numbers = {"cpu_utilization_of_all_cores": 81.25, "disk_write_bytes": 123_456.7}
+    of = {"entity": {"instance": "rds_cpu_utilization_e47b3b"}, "value": numbers, "expected": numbers}
+    stores.results.save([result("cloudwatch", 1, 0.8, **of)])
+    lines = ask(width=80).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1].split() == [
+        "window",
+        "(UTC)",
+        "instance",
+        "grade",
+        "confidence",
+        "feature",
+        "value",
+        "expected",
+    ]
+    assert any(re.search(r"123,457 +123,457$", line) for line in lines)
+
+
 def test_windows_that_are_no_anomalies_are_shown_on_request_with_their_state(stores, ask):
     """Warming up, refused by the cluster, normal."""
     refused = result("nyc-taxi", 3, status="refused", error="does not fit")

@@ -17,6 +17,9 @@ Result = Mapping[str, Any]
 LONGEST_ENTITY = 60
 """Characters of an entity's name that are shown: a name may be thousands long."""
 
+WIDEST_FEATURE = 12
+"""Characters of a feature's name beside its numbers, so that a row with entities fits 80; reasons have it whole."""
+
 STRONG, CLEAR = 0.7, 0.3
 """Grades from which a row is red, or yellow."""
 
@@ -51,7 +54,7 @@ def results_table(title: str, results: Sequence[Result], notes: Sequence[str] | 
     for name in ("grade", "confidence"):
         table.add_column(name, justify="right", no_wrap=True)
     if has_features:
-        table.add_column("feature", no_wrap=True, overflow="ellipsis", min_width=8)
+        table.add_column("feature", no_wrap=True, overflow="ellipsis", max_width=WIDEST_FEATURE)
     for name in ("value", "expected"):
         table.add_column(name, justify="right", no_wrap=True)
     if notes is not None:
