@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.nab import PROFILES, Series, hits_and_false_flags, load_series, nab_score, swept_score
-from detector.fleet import Fleet, ModelSettings, ScoredBlock
+from detector.model.fleet import Fleet, ModelSettings, ScoredBlock
 
 FIRST_SEED = 20_140_701
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.config import DetectorConfig
+from detector.configuration.config import DetectorConfig
 from detector.documents import Document, DocumentMaker
-from detector.fleet import ModelSettings
 from detector.journal_entry import JournalEntry
+from detector.model.fleet import ModelSettings
 from detector.partition import Partition, select
 from detector.roster import Entity, partition_of
 from features.block import FeatureBlock

@@ -7,7 +7,7 @@ from functools import partial
 
 import structlog
 
-from detector.config import DetectorConfig
+from detector.configuration.config import DetectorConfig
 from detector.job import Job, log_names
 from detector.resume import StateLostError, resume
 from detector.stores import State, Stores

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.fleet import Fleet, ModelSettings, ScoredBlock
 from detector.journal_entry import JournalEntry
+from detector.model.fleet import Fleet, ModelSettings, ScoredBlock
 from detector.packing import pack, unpack
 from detector.roster import Entity, Roster, partition_of, seed_of
 from features.block import FeatureBlock

@@ -17,7 +17,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.job import Job as ScheduledJob
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from detector.config import DetectorConfig
+from detector.configuration.config import DetectorConfig
 from detector.job import Job
 from detector.open import open_job
 from detector.outcome import Outcome, outcome_of

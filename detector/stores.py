@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from detector.config import DetectorConfig
+from detector.configuration.config import DetectorConfig
 from storage.records import Checkpoint, Entry, Marker, Refusal, Registration, ResultDocument
 
 Body = dict[str, Any]

@@ -13,17 +13,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self, cast
 
-from storage import node_status, preflight
-from storage.class_archive import archive_path, keep_archive
-from storage.distribution import VERSION, Progress, install, no_progress
-from storage.jvm import find_java
-from storage.launch import Launch
-from storage.node_cache import cache_folder, translate_disk_errors
-from storage.node_error import NodeError
-from storage.node_record import GRACE_S, NodeRecord, hold, record_file
-from storage.node_user import make_folder, node_user
-from storage.owned_process import OwnedProcess
-from storage.watchdog import Order
+from storage.embedded import node_status, preflight
+from storage.embedded.class_archive import archive_path, keep_archive
+from storage.embedded.distribution import VERSION, Progress, install, no_progress
+from storage.embedded.jvm import find_java
+from storage.embedded.launch import Launch
+from storage.embedded.node_cache import cache_folder, translate_disk_errors
+from storage.embedded.node_error import NodeError
+from storage.embedded.node_record import GRACE_S, NodeRecord, hold, record_file
+from storage.embedded.node_user import make_folder, node_user
+from storage.embedded.owned_process import OwnedProcess
+from storage.embedded.watchdog import Order
 
 HEAP = "1g"
 START_TIMEOUT_S = 120.0
@@ -143,7 +143,7 @@ class EmbeddedNode:
             self._process, self._launch, self.url, self.pid = None, None, "", 0
 
     def detach(self) -> None:
-        """Leave the node running when we end, until `storage.node_status.stop_node`.
+        """Leave the node running when we end, until `storage.embedded.node_status.stop_node`.
 
         Raises
         ------

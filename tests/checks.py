@@ -6,7 +6,7 @@ A stream is window ends, int64, shape (n_windows,), and values, float64, shape (
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.fleet import Fleet, ModelSettings, ScoredBlock
+from detector.model.fleet import Fleet, ModelSettings, ScoredBlock
 
 Times = NDArray[np.int64]
 Values = NDArray[np.float64]

@@ -18,7 +18,7 @@ import pytest
 import structlog
 from opensearchpy import OpenSearch
 
-from storage.distribution import VERSION
+from storage.embedded.distribution import VERSION
 from storage.node import EmbeddedNode
 
 SERVER_VARIABLE = "OUTRIDER_TEST_OPENSEARCH"

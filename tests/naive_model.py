@@ -145,7 +145,9 @@ class Rule:
         excuse = self.usual if novel else max([self.usual, *past])
         surplus = score - excuse - 0.55
         threshold = excuse + 0.55 + self.echo + self.fatigue
-        rested = not self.alarms or time_ms - self.alarms[-1][0] > min(6 * HOUR_MS, 72 * self.season.interval_ms)
+        rested = not self.alarms or time_ms - self.alarms[-1][0] > min(
+            6 * HOUR_MS, 72 * self.season.interval_ms
+        )
         grade = 0.0
         if rested and len(self.scores) >= 32 and surplus >= self.echo + self.fatigue:
             grade = 1 - math.exp(-surplus - 0.1)

@@ -9,7 +9,7 @@ from typing import Any
 from opensearchpy import OpenSearch, helpers
 
 from detector.commands.connection import build_stores
-from detector.config import DetectorConfig
+from detector.configuration.config import DetectorConfig
 from detector.stores import Stores
 
 MINUTE_MS = 60_000

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from storage.class_archive import archive_flags, archive_path, keep_archive
-from storage.jvm import Java
+from storage.embedded.class_archive import archive_flags, archive_path, keep_archive
+from storage.embedded.jvm import Java
 
 
 def java(home: Path, release_text: str) -> Java:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from detector.config import DetectorConfig
-from detector.load import detector_files, load_detector, load_detectors
-from detector.problem import ConfigError, path_text
+from detector.configuration.config import DetectorConfig
+from detector.configuration.load import detector_files, load_detector, load_detectors
+from detector.configuration.problem import ConfigError, path_text
 from features.aggregation import KINDS
 from features.feature import Feature
 from features.windows import Interval, Unit
@@ -521,6 +521,6 @@ def test_a_path_is_written_as_people_write_it() -> None:
 def test_reading_detectors_stays_quick_to_import() -> None:
     """No compiler, client or scheduler is imported for it."""
     heavy = {"numba", "opensearchpy", "apscheduler", "rich"}
-    code = f"import sys, detector.load; print(*{heavy} & set(sys.modules))"
+    code = f"import sys, detector.configuration.load; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -13,7 +13,7 @@ import pytest
 
 from detector.commands.demo_data import sample_as_of, sample_as_recorded
 from detector.example_data import TIME_FIELD, known_events, labelled_windows
-from detector.fleet import Fleet, ModelSettings
+from detector.model.fleet import Fleet, ModelSettings
 from detector.roster import seed_of
 
 HALF_HOUR_MS = 1_800_000

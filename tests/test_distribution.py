@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from storage import distribution
-from storage.distribution import install
-from storage.node_error import NodeError
+from storage.embedded import distribution
+from storage.embedded.distribution import install
+from storage.embedded.node_error import NodeError
 
 VERSION = "9.9.9"
 

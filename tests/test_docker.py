@@ -93,7 +93,7 @@ def test_the_kernels_are_compiled_by_the_user_who_runs_them() -> None:
     assert order.index("USER") < len(order) - 1 - order[::-1].index("RUN"), "the last RUN comes after USER"
     assert command[:2] == ["python", "-c"]
     imported = [node for node in ast.walk(ast.parse(command[2])) if isinstance(node, ast.ImportFrom)]
-    assert [(node.module, node.names[0].name) for node in imported] == [("detector.warm_up", "warm_up")]
+    assert [(node.module, node.names[0].name) for node in imported] == [("detector.model.warm_up", "warm_up")]
 
 
 def test_commands_of_the_image_are_lists() -> None:
@@ -172,7 +172,7 @@ def test_every_file_that_is_mounted_exists() -> None:
 
 def test_images_are_pinned() -> None:
     """OpenSearch and Dashboards are of one version, that of the embedded node."""
-    from storage.distribution import VERSION
+    from storage.embedded.distribution import VERSION
 
     foreign = [service["image"] for service in services().values() if service["image"] != "outrider"]
     assert len(foreign) == 2

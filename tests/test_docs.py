@@ -24,7 +24,7 @@ from pages import NOT_RUN, PAGES, ROOT, Block, anchors, blocks, difference, find
 from detector.__main__ import COMMANDS
 from detector.commands.demo_data import sample_as_recorded
 from detector.commands.run import run
-from detector.config import DetectorConfig
+from detector.configuration.config import DetectorConfig
 from detector.example_data import EXAMPLES, MAPPINGS
 from detector.outcome import outcome_of
 from detector.poll import PollReport

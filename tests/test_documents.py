@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from streams import detector
 
 from detector.documents import STATUS, DocumentMaker, error_document, flat_name
-from detector.fleet import ScoredBlock
 from detector.journal_entry import JournalEntry
+from detector.model.fleet import ScoredBlock
 from detector.partition import ScoredEntry
 from detector.roster import Roster
 from features.windows import Interval, Unit

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from detector.configuration.load import load_detectors
 from detector.example_data import (
     EXAMPLES,
     MAPPINGS,
@@ -14,7 +15,6 @@ from detector.example_data import (
     known_events,
     labelled_windows,
 )
-from detector.load import load_detectors
 from features.windows import Interval, Unit
 
 

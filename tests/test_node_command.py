@@ -11,10 +11,10 @@ import requests
 from click.testing import CliRunner, Result
 
 from detector.__main__ import main
+from storage.embedded.node_error import NodeError
+from storage.embedded.node_record import NodeRecord
+from storage.embedded.node_status import stop_node
 from storage.node import EmbeddedNode
-from storage.node_error import NodeError
-from storage.node_record import NodeRecord
-from storage.node_status import stop_node
 
 
 @pytest.fixture

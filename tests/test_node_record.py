@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.node_error import NodeError
-from storage.node_record import NodeRecord, hold, record_file
+from storage.embedded.node_error import NodeError
+from storage.embedded.node_record import NodeRecord, hold, record_file
 
 TOKEN = "-Dnode=5f3c"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from storage import node_user
-from storage.node_error import NodeError
+from storage.embedded import node_user
+from storage.embedded.node_error import NodeError
 
 
 @pytest.fixture

@@ -10,16 +10,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from storage.node_error import NodeError
-from storage.owned_process import OwnedProcess
-from storage.watchdog import Order
+from storage.embedded.node_error import NodeError
+from storage.embedded.owned_process import OwnedProcess
+from storage.embedded.watchdog import Order
 
 SLEEP = "import time; time.sleep(600)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); " + SLEEP
 
 OWNER = """
 import json, sys, time
-from storage.owned_process import OwnedProcess
+from storage.embedded.owned_process import OwnedProcess
 print(OwnedProcess(json.loads(sys.argv[1])).pid, flush=True)
 time.sleep(600)
 """

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector import partition as partition_module
-from detector.fleet import ModelSettings
 from detector.journal_entry import decode_entry
+from detector.model.fleet import ModelSettings
 from detector.packing import PackingError, pack
 from detector.partition import Partition, n_groups, select
 from features.block import FeatureBlock

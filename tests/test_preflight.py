@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from storage import preflight
-from storage.node_error import NodeError
+from storage.embedded import preflight
+from storage.embedded.node_error import NodeError
 
 
 @pytest.mark.parametrize(("heap", "megabytes"), [("512m", 512), ("1g", 1024), ("2G", 2048), (" 256M ", 256)])

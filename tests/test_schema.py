@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from detector.__main__ import main
 from detector.commands.schema import detector_schema
-from detector.config import DetectorConfig
+from detector.configuration.config import DetectorConfig
 from detector.example_data import EXAMPLES, examples_folder
 from features.aggregation import KINDS
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detector.season import (
+from detector.model.season import (
     DAY_MS,
     HOUR_MS,
     WEEK_MS,

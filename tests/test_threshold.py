@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from detector.season import (
+from detector.model.season import (
     DAY_MS,
     HOUR_MS,
     Rhythm,
@@ -15,7 +15,7 @@ from detector.season import (
     reset_season,
     rhythm_of,
 )
-from detector.threshold import ALARM, THETA, confidence, judge, reset_alarm
+from detector.model.threshold import ALARM, THETA, confidence, judge, reset_alarm
 
 INTERVAL_MS = 300_000
 CALM = 0.8

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detector.season import Season, allocate_season, open_slot, reset_season, rhythm_of
-from detector.transform import (
+from detector.model.season import Season, allocate_season, open_slot, reset_season, rhythm_of
+from detector.model.transform import (
     Transform,
     allocate_transform,
     clean,

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from detector.check.asking import Probe
 from detector.check.fields import enabled
 from detector.check.finding import Finding, error, ok, warning
-from detector.config import DetectorConfig
-from detector.json_text import JsonPath
+from detector.configuration.config import DetectorConfig
+from detector.configuration.json_text import JsonPath
 from detector.reason import number_text
 from features.feature import Feature
 from features.query import build_query

@@ -5,7 +5,7 @@ from detector.check.data import check_data, check_features
 from detector.check.fields import check_fields, check_indices
 from detector.check.finding import Finding, Level
 from detector.check.history import check_cost, check_entities, check_history
-from detector.config import DetectorConfig
+from detector.configuration.config import DetectorConfig
 
 
 def check_detector(config: DetectorConfig, probe: Probe, own_prefix: str, now_ms: int) -> list[Finding]:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from detector.check.asking import Probe
 from detector.check.finding import Finding, error, ok, warning
-from detector.config import DetectorConfig
-from detector.json_text import JsonPath
-from detector.near_miss import near_miss
+from detector.configuration.config import DetectorConfig
+from detector.configuration.json_text import JsonPath
+from detector.configuration.near_miss import near_miss
 from features.feature import Feature
 from storage.errors import MissingIndex
 from storage.field_types import UNMAPPED, FieldTypes

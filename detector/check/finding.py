@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from detector.json_text import JsonPath
+from detector.configuration.json_text import JsonPath
 
 
 class Level(StrEnum):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from detector.check.asking import Probe
 from detector.check.data import Span, moment_text, query_of
 from detector.check.finding import Finding, error, ok, warning
-from detector.config import DetectorConfig
+from detector.configuration.config import DetectorConfig
 from features.block import parse_pages
 from features.query import COMPOSITE, PAGE_SIZE, build_query
 from features.windows import closed_windows

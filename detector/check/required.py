@@ -7,7 +7,7 @@ that has stopped. So a detector that begins to run, or runs again after a failur
 from detector.check.asking import Probe
 from detector.check.fields import TIME_TYPES, check_fields
 from detector.check.finding import Level
-from detector.config import DetectorConfig
+from detector.configuration.config import DetectorConfig
 from storage.errors import BadRequest
 
 

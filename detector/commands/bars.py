@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from storage.distribution import Progress as NodeProgress
+from storage.embedded.distribution import Progress as NodeProgress
 
 
 def bars(console: Console) -> Progress:

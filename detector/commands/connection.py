@@ -10,7 +10,7 @@ import click
 from opensearchpy import OpenSearch
 
 from detector.check.required import require_fields
-from detector.config import DetectorConfig
+from detector.configuration.config import DetectorConfig
 from detector.stores import Stores
 from storage.checkpoints import CheckpointStore
 from storage.client import check_version, connect

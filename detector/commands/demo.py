@@ -19,20 +19,20 @@ from detector.commands.demo_data import Sample, sample_as_of, sample_as_recorded
 from detector.commands.demo_serve import serve
 from detector.commands.findings import print_findings
 from detector.commands.table import Result
-from detector.config import DetectorConfig
+from detector.configuration.config import DetectorConfig
+from detector.configuration.load import load_detector
 from detector.example_data import EXAMPLES, MAPPINGS, examples_folder
-from detector.load import load_detector
 from detector.open import open_job
 from detector.poll import PollReport, poll
 from detector.save import save_checkpoints
 from detector.stores import Stores
 from storage.client import connect
 from storage.cluster import Cluster
+from storage.embedded.node_cache import default_data_folder
+from storage.embedded.node_error import NodeError
 from storage.errors import StorageError
 from storage.ingest import add_documents, replace_index
 from storage.node import EmbeddedNode
-from storage.node_cache import default_data_folder
-from storage.node_error import NodeError
 from storage.results import ResultStore
 from storage.retry import ONCE
 
@@ -101,7 +101,7 @@ def _demo(console: Console, port: int, *, is_served: bool) -> None:
 
 def _warm_up() -> None:
     """Compile the kernels, or load them from numba's cache, while the node starts."""
-    from detector.warm_up import warm_up  # noqa: PLC0415 - importing numba takes a second
+    from detector.model.warm_up import warm_up  # noqa: PLC0415 - importing numba takes a second
 
     warm_up()
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from detector.commands import logs
 from detector.commands.demo_data import Sample
-from detector.config import DetectorConfig
+from detector.configuration.config import DetectorConfig
 from detector.example_data import TIME_FIELD
 from detector.schedule import Schedule
 from detector.stores import Stores

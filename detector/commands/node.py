@@ -11,10 +11,10 @@ from rich.console import Console
 
 from detector.commands.bars import bars, node_bars
 from detector.commands.connection import Failure
+from storage.embedded.node_cache import default_data_folder
+from storage.embedded.node_error import NodeError
+from storage.embedded.node_status import NodeStatus, node_status, stop_node
 from storage.node import HEAP, EmbeddedNode
-from storage.node_cache import default_data_folder
-from storage.node_error import NodeError
-from storage.node_status import NodeStatus, node_status, stop_node
 
 NOT_RUNNING = 3
 """Exit code of `outrider node status` when there is no node, as system services have it."""

@@ -16,7 +16,7 @@ from rich.text import Text
 from detector.commands.connection import USAGE_ERROR, Failure, ask, cluster_of
 from detector.commands.moment import MOMENT, iso_text, moment_text
 from detector.commands.table import Result, entity_text, results_table
-from detector.near_miss import near_miss
+from detector.configuration.near_miss import near_miss
 from storage.client import connect
 from storage.detectors import DetectorStore
 from storage.results import ResultStore

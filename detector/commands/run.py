@@ -15,12 +15,12 @@ import structlog
 from detector.commands import logs
 from detector.commands.connection import USAGE_ERROR, Failure, ask, cluster_of, open_stores
 from detector.commands.moment import MOMENT, moment_text
-from detector.config import DetectorConfig
-from detector.load import load_detectors
+from detector.configuration.config import DetectorConfig
+from detector.configuration.load import load_detectors
+from detector.configuration.problem import ConfigError
 from detector.open import open_job
 from detector.outcome import outcome_of
 from detector.poll import poll
-from detector.problem import ConfigError
 from detector.save import save_checkpoints
 from detector.schedule import SETTLE_MS, Schedule
 from detector.stores import Stores

@@ -6,7 +6,7 @@ from typing import Any
 import click
 from pydantic.json_schema import GenerateJsonSchema
 
-from detector.config import DetectorConfig
+from detector.configuration.config import DetectorConfig
 
 
 class _Plain(GenerateJsonSchema):

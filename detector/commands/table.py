@@ -50,7 +50,7 @@ def results_table(title: str, results: Sequence[Result], notes: Sequence[str] | 
     table = plain_table(escape(title))
     table.add_column("window (UTC)", no_wrap=True)
     if has_entities:
-        table.add_column(_entity_header(results), overflow="fold", min_width=10)
+        table.add_column(_entity_header(results), overflow="fold", min_width=8)
     for name in ("grade", "confidence"):
         table.add_column(name, justify="right", no_wrap=True)
     if has_features:
@@ -58,7 +58,7 @@ def results_table(title: str, results: Sequence[Result], notes: Sequence[str] | 
     for name in ("value", "expected"):
         table.add_column(name, justify="right", no_wrap=True)
     if notes is not None:
-        table.add_column("known event", overflow="fold")
+        table.add_column("known event", min_width=len("labelled"))
     for index, result in enumerate(results):
         cells: list[Text | str] = [moment_text(result["data_start_time"])]
         cells += [Text(entity_text(result))] if has_entities else []

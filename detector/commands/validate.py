@@ -8,9 +8,9 @@ import click
 from detector.check.detector import check_detector
 from detector.commands.connection import PROBLEMS_FOUND, USAGE_ERROR, Failure, ask
 from detector.commands.verdict import Verdict, print_json, print_text, verdicts_of
-from detector.config import DetectorConfig
-from detector.load import detector_files, load_files
-from detector.problem import ConfigError
+from detector.configuration.config import DetectorConfig
+from detector.configuration.load import detector_files, load_files
+from detector.configuration.problem import ConfigError
 from storage.client import check_version, connect
 from storage.cluster import Cluster, ClusterSettingsError
 from storage.probe import Probe

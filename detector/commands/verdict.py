@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from detector.check.finding import Finding, Level, error, ok
-from detector.config import DetectorConfig
-from detector.json_text import Position
-from detector.problem import Problem, path_text
+from detector.configuration.config import DetectorConfig
+from detector.configuration.json_text import Position
+from detector.configuration.problem import Problem, path_text
 
 STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "bold red"}
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from detector.json_text import JsonPath, Position
+from detector.configuration.json_text import JsonPath, Position
 
 MOST_CHARACTERS = 60
 """Of a value that is quoted in a message."""

@@ -11,10 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from detector.names import DetectorName, FieldName, IndexName, ZoneName
-from detector.not_yet import NotYet, not_yet
-from detector.period import Duration, duration
-from detector.problem import quoted
+from detector.configuration.names import DetectorName, FieldName, IndexName, ZoneName
+from detector.configuration.not_yet import NotYet, not_yet
+from detector.configuration.period import Duration, duration
+from detector.configuration.problem import quoted
 from features.feature import Feature
 from features.source import Source
 from features.windows import Interval, Unit, interval_problem

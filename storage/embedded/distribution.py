@@ -13,8 +13,8 @@ from typing import Protocol
 
 import requests
 
-from storage.node_cache import build_once
-from storage.node_error import NodeError
+from storage.embedded.node_cache import build_once
+from storage.embedded.node_error import NodeError
 
 VERSION = "3.8.0"
 """The OpenSearch version that is started unless another is asked for."""

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from detector.near_miss import near_miss
-from detector.problem import quoted
+from detector.configuration.near_miss import near_miss
+from detector.configuration.problem import quoted
 from features.windows import Unit
 
 

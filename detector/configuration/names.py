@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator
 
-from detector.near_miss import near_miss
-from detector.problem import quoted
+from detector.configuration.near_miss import near_miss
+from detector.configuration.problem import quoted
 
 LONGEST_NAME = 64
 

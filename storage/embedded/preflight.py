@@ -6,8 +6,8 @@ from pathlib import Path
 
 import psutil
 
-from storage.node_cache import ensure_free
-from storage.node_error import NodeError
+from storage.embedded.node_cache import ensure_free
+from storage.embedded.node_error import NodeError
 
 SMALLEST_HEAP_MB = 256
 OVERHEAD_MB = 300

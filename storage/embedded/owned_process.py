@@ -1,4 +1,4 @@
-"""A process that ends with us: the owner's side of `storage.watchdog`.
+"""A process that ends with us: the owner's side of `storage.embedded.watchdog`.
 
 Must not know what the process is for.
 """
@@ -9,8 +9,8 @@ import subprocess
 import sys
 from typing import IO, cast
 
-from storage import watchdog
-from storage.node_error import NodeError
+from storage.embedded import watchdog
+from storage.embedded.node_error import NodeError
 
 
 class OwnedProcess:

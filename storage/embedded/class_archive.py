@@ -12,7 +12,7 @@ import os
 import shutil
 from pathlib import Path
 
-from storage.jvm import Java
+from storage.embedded.jvm import Java
 
 
 def archive_path(cache: Path, home: Path, java: Java) -> Path:

@@ -11,16 +11,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detector.expected import N_PREDICTORS, Expected, forecast, learn, predict, reset_expected
 from detector.forest.kernels.attribute import attribute
 from detector.forest.kernels.kernel import kernel
 from detector.forest.kernels.prepare import NO_SLOT, prepare
 from detector.forest.kernels.scratch import Scratch, make_scratch
 from detector.forest.kernels.update import reset, score_prepared, update_prepared
 from detector.forest.state import ForestState
-from detector.season import Rhythm, Season, open_slot, reset_season
-from detector.threshold import confidence, judge, reset_alarm
-from detector.transform import (
+from detector.model.expected import N_PREDICTORS, Expected, forecast, learn, predict, reset_expected
+from detector.model.season import Rhythm, Season, open_slot, reset_season
+from detector.model.threshold import confidence, judge, reset_alarm
+from detector.model.transform import (
     Transform,
     clean,
     freeze_scale,

@@ -16,7 +16,7 @@ from typing import IO, Self
 
 import psutil
 
-from storage.node_error import NodeError
+from storage.embedded.node_error import NodeError
 
 GRACE_S = 30.0
 """Seconds between asking a node to end and killing it."""

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from storage.class_archive import archive_flags
-from storage.jvm import Java
-from storage.node_user import ensure_owned, ensure_reachable, give_to_node, make_folder
+from storage.embedded.class_archive import archive_flags
+from storage.embedded.jvm import Java
+from storage.embedded.node_user import ensure_owned, ensure_reachable, give_to_node, make_folder
 
 SETTINGS: Mapping[str, str] = {
     "cluster.name": "outrider-embedded",
@@ -75,7 +75,7 @@ class Launch:
     java
         The Java runtime.
     archive
-        Where the archive of loaded classes is, or will be (see `storage.class_archive`).
+        Where the archive of loaded classes is, or will be (see `storage.embedded.class_archive`).
     heap_mb
         Java heap in MiB.
     port

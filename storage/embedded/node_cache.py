@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from storage.node_error import NodeError
-from storage.node_user import make_folder
+from storage.embedded.node_error import NodeError
+from storage.embedded.node_user import make_folder
 
 CACHE_VARIABLE = "OUTRIDER_CACHE"
 """Environment variable that names another folder for downloads."""

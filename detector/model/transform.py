@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.forest.kernels.kernel import inner, kernel
-from detector.season import Rhythm, Season, past_range
+from detector.model.season import Rhythm, Season, past_range
 
 SHORT, MEDIUM, LONG = 4, 16, 64
 """Values behind the three means: each four times the last, so a disturbance

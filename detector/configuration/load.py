@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from detector.config import DetectorConfig
-from detector.json_text import JsonPath, JsonSyntaxError, JsonText, Position, parse_json
-from detector.period import Duration, Period
-from detector.problem import ConfigError, Problem, quoted
-from detector.wording import sentence
+from detector.configuration.config import DetectorConfig
+from detector.configuration.json_text import JsonPath, JsonSyntaxError, JsonText, Position, parse_json
+from detector.configuration.period import Duration, Period
+from detector.configuration.problem import ConfigError, Problem, quoted
+from detector.configuration.wording import sentence
 from features.feature import Feature
 
 WRAPPINGS = ("anomaly_detector", "_source", "hits")

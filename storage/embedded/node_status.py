@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import requests
 
-from storage.class_archive import keep_archive
-from storage.launch import fresh_archive
-from storage.node_record import NodeRecord, hold, record_file
+from storage.embedded.class_archive import keep_archive
+from storage.embedded.launch import fresh_archive
+from storage.embedded.node_record import NodeRecord, hold, record_file
 
 RECOVERY_TIMEOUT_S = 30
 ANSWER_TIMEOUT_S = 5

@@ -12,8 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from storage.node_cache import build_once
-from storage.node_error import NodeError
+from storage.embedded.node_cache import build_once
+from storage.embedded.node_error import NodeError
 
 OLDEST_JAVA = 21
 """What OpenSearch 3 asks for."""
@@ -102,7 +102,7 @@ def java_release(home: Path) -> int:
 def _archive_base_classes(java: Path) -> None:
     """Have Java write its archive of its own classes, which the packaged runtime comes without.
 
-    `storage.class_archive` builds on it.
+    `storage.embedded.class_archive` builds on it.
     """
     command = [str(java), "-XX:+UseSerialGC", "-Xshare:dump"]
     try:

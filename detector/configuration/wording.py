@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from detector.json_text import JsonPath
-from detector.near_miss import near_miss
-from detector.problem import quoted
+from detector.configuration.json_text import JsonPath
+from detector.configuration.near_miss import near_miss
+from detector.configuration.problem import quoted
 
 _TYPES = {
     "string_type": "must be text",

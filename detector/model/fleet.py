@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.expected import allocate_expected
 from detector.forest.state import ForestShape, allocate
-from detector.season import Rhythm, allocate_season, rhythm_of
-from detector.threshold import ALARM
-from detector.transform import N_COLUMNS, allocate_transform
-from detector.walk import COURSE, MAX_WARM_UP, Columns, Models, Plan, Rows, begin, walk
+from detector.model.expected import allocate_expected
+from detector.model.season import Rhythm, allocate_season, rhythm_of
+from detector.model.threshold import ALARM
+from detector.model.transform import N_COLUMNS, allocate_transform
+from detector.model.walk import COURSE, MAX_WARM_UP, Columns, Models, Plan, Rows, begin, walk
 
 N_TREES = 32
 """Of the plugin's 50. On labelled series both measure alike (NAB 72.8); 25 do on average, but one seed in twelve gives

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.forest.kernels.kernel import inner
-from detector.season import Rhythm, Season, past_range
+from detector.model.season import Rhythm, Season, past_range
 
 SPANS = np.array([1.0, 4.0, 16.0, 64.0])
 """Of the first predictors: the last value, and exponential means with the weights of means over so many."""

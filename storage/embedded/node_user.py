@@ -7,7 +7,7 @@ import os
 import pwd
 from pathlib import Path
 
-from storage.node_error import NodeError
+from storage.embedded.node_error import NodeError
 
 UNPRIVILEGED_USER = "nobody"
 

@@ -5,7 +5,7 @@ For the start of the sidecar, the demo, and the image build; the first block of 
 
 import numpy as np
 
-from detector.fleet import Fleet, ModelSettings
+from detector.model.fleet import Fleet, ModelSettings
 
 
 def warm_up() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.forest.kernels.kernel import inner
-from detector.season import HOUR_MS, Rhythm, Season, past_top_score
+from detector.model.season import HOUR_MS, Rhythm, Season, past_top_score
 
 THETA = 0.55
 """Discounted score that makes an alarm. Normal scores lie within about 0.3 of their mean, a
