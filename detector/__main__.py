@@ -3,6 +3,7 @@
 `outrider --help` must answer in 0.3 s, so nothing heavy (numba, pydantic, opensearchpy) is imported here.
 """
 
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
 
@@ -33,6 +34,19 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = getattr(import_module(f"detector.commands.{cmd_name}"), cmd_name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a sub-command; a misspelt one is answered with the nearest."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            if not near:
+                raise
+            msg = f"{error.message} Did you mean `{near[0]}`?"
+            raise click.UsageError(msg, ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of sub-commands from their one-line helps."""

@@ -10,6 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from click.testing import CliRunner
+
+from detector.__main__ import main
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("detector", "features", "storage")
 
@@ -350,3 +354,11 @@ def test_help_needs_nothing_heavy() -> None:
     loaded = {name.partition(".")[0] for name in answer.stdout.split()}
     assert "click" in loaded
     assert not loaded & {"numba", "numpy", "pydantic", "opensearchpy", "rich", "structlog", "requests"}
+
+
+def test_a_misspelt_command_is_answered_with_the_nearest() -> None:
+    """And one that is like none is not."""
+    answers = [CliRunner().invoke(main, [word]) for word in ("rnu", "xyz")]
+    assert [answer.exit_code for answer in answers] == [2, 2]
+    assert "No such command 'rnu'. Did you mean `run`?" in answers[0].output
+    assert "Did you mean" not in answers[1].output
