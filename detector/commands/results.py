@@ -13,6 +13,7 @@ from opensearchpy import OpenSearch
 from rich.console import Console
 from rich.text import Text
 
+from detector.commands import logs
 from detector.commands.connection import USAGE_ERROR, Failure, ask, cluster_of
 from detector.commands.moment import MOMENT, iso_text, moment_text
 from detector.commands.table import Result, entity_text, results_table
@@ -57,6 +58,7 @@ def results(
     outrider results                         the last 20 of all detectors
     outrider results nyc-taxi --format csv
     """  # noqa: D301 - \b is click's mark for "do not re-wrap"
+    logs.configure("text", "warning")
     cluster = cluster_of(settings)
     client, retry = connect(cluster), Retry(n_attempts=2, stop=threading.Event())
     found = ask(

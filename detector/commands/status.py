@@ -11,6 +11,7 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
+from detector.commands import logs
 from detector.commands.connection import PROBLEMS_FOUND, ask, cluster_of
 from detector.commands.moment import moment_text
 from detector.commands.table import plain_table
@@ -39,6 +40,7 @@ def status(ctx: click.Context, form: str, settings: Path | None) -> None:
 
     Ends with 3 when the last poll of a detector failed.
     """
+    logs.configure("text", "warning")
     cluster = cluster_of(settings)
     client = connect(cluster)
     retry = Retry(n_attempts=2, stop=threading.Event())

@@ -101,14 +101,6 @@ def _short(number: float) -> str:
     return number_text(number)
 
 
-def _short(number: float) -> str:
-    """Return a number for a narrow column: from a million on with the letter of its magnitude."""
-    for letter, size in (("G", 1e9), ("M", 1e6)):
-        if size <= abs(number) < 1000 * size:
-            return number_text(number / size) + letter
-    return number_text(number)
-
-
 def _numbers(by_feature: Mapping[str, float | None]) -> str:
     """Return the numbers of a result, each feature's on a line of its own."""
     return "\n".join("missing" if value is None else _short(value) for value in by_feature.values())

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from detector.check.detector import check_detector
+from detector.commands import logs
 from detector.commands.connection import PROBLEMS_FOUND, USAGE_ERROR, Failure, ask
 from detector.commands.verdict import Verdict, print_json, print_text, verdicts_of
 from detector.configuration.config import DetectorConfig
@@ -47,6 +48,7 @@ def validate(places: tuple[Path, ...], *, offline: bool, output: str, settings: 
 
     Exit code: 0 all well (also with warnings), 1 the cluster cannot be asked, 2 wrong command line, 3 problems.
     """  # noqa: D301 - \b is click's mark for "do not re-wrap"
+    logs.configure("text", "warning")
     detectors, problems = load_files(_files(places))
     verdicts = verdicts_of(detectors, problems)
     if not offline and detectors:
