@@ -37,8 +37,6 @@ class PollReport:
     results: int = 0
     anomalies: int = 0
     refused: int = 0
-    entities: int = 0
-    frontier_ms: int = 0
     is_complete: bool = True
 
 
@@ -88,7 +86,6 @@ def poll(
         report.windows += len(end_times_ms)
         on_progress(report)
     report.is_complete = not job.next_windows(now_ms).size
-    report.entities, report.frontier_ms = job.n_entities, job.frontier_ms
     return report
 
 

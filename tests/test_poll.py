@@ -331,4 +331,4 @@ def test_a_poll_that_is_told_to_stop_ends_with_everything_committed(client, sour
     assert not report.is_complete
     assert report.windows == 1
     assert isinstance(job, Job)
-    assert open_job(detector(source), stores, END_MS).frontier_ms == report.frontier_ms
+    assert open_job(detector(source), stores, END_MS).frontier_ms == job.frontier_ms

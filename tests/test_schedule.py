@@ -133,7 +133,7 @@ def watch(polls):  # noqa: ARG001 - nothing real is polled
         with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
             schedule.start()
             time.sleep(seconds)
-            unfinished = schedule.stop(within_s=1)
+            unfinished = schedule.stop(within_s=10)
         assert unfinished == []
         return lines, state.reports
 
