@@ -211,7 +211,7 @@ def test_an_empty_index_gives_empty_windows_and_its_first_documents_are_read(
     stores.require(config)
     job = open_job(config, stores, START_MS - 20 * MINUTE_MS)
     report = poll(job, stores, START_MS)
-    assert (report.windows, report.results, report.entities) == (20, 0, 0)
+    assert (report.windows, report.results, job.n_entities) == (20, 0, 0)
     client.indices.delete(index=index)
     make_source(client, index, mappings=RIGHT)
     finish(job, stores)
