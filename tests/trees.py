@@ -2,8 +2,10 @@
 
 import numpy as np
 from naive import Leaf, Node, Point, Tree
+from numpy.typing import NDArray
 
 from detector.forest.kernels.node import DUPLICATES, column_of, cut_of, left_of
+from detector.forest.kernels.quantise import decode, encode_point
 from detector.forest.state import ForestState
 
 
@@ -50,3 +52,23 @@ def check_model(state: ForestState, slot: int) -> None:
         assert below_top.min() == 0
         if n_leaves == state.keys.shape[2]:
             assert state.next_accept[slot, index] >= state.seen[slot]
+
+
+def decoded(state: ForestState, point: NDArray[np.float32]) -> Point:
+    """Return a point as a tree would hold it, in the point's own unit."""
+    codes = np.zeros(len(point), dtype=state.points.dtype)
+    encode_point(point, codes)
+    return tuple(decode(code) for code in codes)
+
+
+def decoded_trees_of(state: ForestState, slot: int) -> list[Tree]:
+    """Return all trees of a model with points in their own unit."""
+    value = {code: decode(state.points.dtype.type(code)) for code in np.unique(state.points[slot]).tolist()}
+
+    def convert(tree: Tree) -> Tree:
+        if isinstance(tree, Leaf):
+            return Leaf(tuple(value[code] for code in tree.point), tree.mass)
+        cut = decode(state.points.dtype.type(tree.cut))
+        return Node(tree.column, cut, convert(tree.left), convert(tree.right))
+
+    return [convert(tree) for tree in trees_of(state, slot)]
