@@ -8,11 +8,13 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from naive_documents import naive_documents
 from pydantic import ValidationError
 from streams import detector
 
-from detector.documents import STATUS, DocumentMaker, error_document, flat_name
+from detector.documents import DocumentMaker, error_document
 from detector.journal_entry import JournalEntry
+from detector.layout import STATUS, flat_name
 from detector.model.fleet import ScoredBlock
 from detector.partition import ScoredEntry
 from detector.roster import Roster
@@ -257,6 +259,39 @@ def test_windows_come_entity_by_entity_in_ascending_order():
     ends = [one["data_end_time"] for one in found]
     assert sum(second < first for first, second in pairwise(ends)) == 2
     assert {one["status"] for one in found} == set(STATUS[1:])
+
+
+NAMES = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=6)
+
+
+@given(
+    st.lists(NAMES, min_size=1, max_size=4, unique_by=flat_name),
+    st.lists(NAMES, max_size=2, unique_by=flat_name),
+    st.integers(0, 2**32),
+    st.sampled_from(["windows", "history"]),
+)
+def test_documents_are_those_of_the_naive_twin(features, categories, seed, kind):
+    """Whatever the names, the status of each window, and what is missing in it."""
+    draw = np.random.default_rng(seed)
+    shape = n_windows, n_entities = (3, 4)
+    every = (*shape, len(features))
+    numbers = lambda *size: np.where(draw.random(size) < 0.2, np.nan, draw.normal(0, 1e3, size))  # noqa: E731
+    status = draw.integers(0, 3, shape).astype(np.uint8)
+    grade = np.where(status == SCORED, np.maximum(0, draw.normal(0, 1, shape)), np.nan)
+    single = numbers(*shape), grade, numbers(*shape), numbers(*shape)
+    scored = ScoredBlock(*single, *(numbers(*every) for _ in range(4)), status)
+    ends, rows = np.arange(1, n_windows + 1) * HOUR_MS, draw.permutation(n_entities).astype(np.int32)
+    entry = JournalEntry(kind, ends, (), rows, numbers(*every), np.ones(shape, np.int64))
+    roster = Roster()
+    roster.add(tuple((*map(str, [k] * len(categories)),) or (str(k),) for k in range(n_entities)))
+    of = maker(tuple(features), tuple(categories))
+    expected = list(naive_documents(of, roster, ScoredEntry(1, entry, scored), 77))
+    assert len(expected) == np.count_nonzero(status)
+    for _ in range(2):  # the second time from what was kept
+        made = of.documents(roster, ScoredEntry(1, entry, scored), 77)
+        assert [(one.id, orjson.loads(one.source)) for one in made] == expected
+        assert [one.is_anomaly for one in made] == [bool(fields.get("is_anomaly")) for _, fields in expected]
+        assert all(one.only_new == (kind == "history") for one in made)
 
 
 @given(st.text(min_size=1))

@@ -46,7 +46,7 @@ HOMES = {
     "numba": {"detector.forest.kernels", "detector.model.walk"},
     "numpy": {"detector", "features"},
     "opensearchpy": {"detector.commands", "storage"},
-    "orjson": {"detector.commands", "detector.documents", "detector.roster", "storage"},
+    "orjson": {"detector.commands", "detector.documents", "detector.layout", "detector.roster", "storage"},
     "psutil": {"storage"},
     "pydantic": {
         "detector.commands.schema",
