@@ -1,0 +1,1 @@
+"""How well the default model detects: the production fleet on labelled and on generated series, documents off."""

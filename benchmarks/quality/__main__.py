@@ -1,0 +1,116 @@
+"""How well the default model detects, on labelled and on generated series: the production fleet, documents off.
+
+    python -m benchmarks.quality [--nab DIR] [--cases nab seasonal ...] [--seeds 5] [--quick | --full] [--report DIR]
+
+Prints JSON lines, and nothing else on standard output.
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from benchmarks.nab import Series, load_series
+from benchmarks.quality.calibration import calibration_rows
+from benchmarks.quality.drive import SettingsOf
+from benchmarks.quality.generated import StreamsRun, cosine_rows, noise_rows, run_seasonal, seasonal_rows
+from benchmarks.quality.history import history_rows
+from benchmarks.quality.labelled import SeriesRun, labelled_rows, run_all
+from benchmarks.quality.rows import Row
+from detector.model.fleet import ModelSettings
+from detector.model.warm_up import warm_up
+
+QUICK, USUAL, FULL = 50, 1_000, 10_000
+"""Entities of each kind of clean noise."""
+
+CASES = ("nab", "seasonal", "cosine", "history", "confidence", "noise")
+
+
+class Bench:
+    """What one call measures; what several cases need is run once."""
+
+    def __init__(self, nab: Path | None, n_seeds: int, n_entities: int, settings_of: SettingsOf) -> None:
+        self.every: list[Series] = load_series(nab) if nab else []
+        self.n_seeds = n_seeds
+        self.n_entities = n_entities
+        self.settings_of = settings_of
+
+    @cached_property
+    def labelled(self) -> list[SeriesRun]:
+        """The labelled series with every seed."""
+        return run_all(self.every, self.n_seeds, self.settings_of)
+
+    @cached_property
+    def seasonal(self) -> list[StreamsRun]:
+        """The seasonal streams of every seed."""
+        return run_seasonal(self.n_seeds, self.settings_of)
+
+    def rows(self, cases: Sequence[str]) -> Iterator[Row]:
+        """Yield the rows of the cases, in their order."""
+        of_case: dict[str, Callable[[], Iterator[Row]]] = {
+            "nab": lambda: labelled_rows(self.labelled, self.n_seeds),
+            "seasonal": lambda: seasonal_rows(self.seasonal),
+            "cosine": lambda: cosine_rows(self.settings_of),
+            "history": lambda: history_rows(self.every, self.n_seeds, self.settings_of),
+            "confidence": lambda: calibration_rows(self.labelled, self.seasonal),
+            "noise": lambda: noise_rows(self.n_entities, self.n_seeds, self.settings_of),
+        }
+        for case in cases:
+            yield from of_case[case]()
+
+
+def write_scores(folder: Path, runs: Sequence[SeriesRun]) -> None:
+    """Write the grades of the first seed in NAB's layout (`anomaly_score`), row for row, one CSV a series."""
+    for one in runs:
+        path = folder / f"{one.series.name}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["anomaly_score"])
+            writer.writerows([grade] for grade in one.grades(0).tolist())
+
+
+def arguments() -> argparse.Namespace:
+    """Return the command's options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.quality",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--nab", type=Path, metavar="DIR", help="folder with data/ and labels/, as NAB's")
+    parser.add_argument(
+        "--cases", nargs="+", choices=CASES, help="default: all (nab and the like with --nab)"
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="models a series, streams' seeds; default 5")
+    parser.add_argument("--trees", type=int, default=ModelSettings(1, 1).n_trees)
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_const", dest="entities", const=QUICK, default=USUAL)
+    size.add_argument("--full", action="store_const", dest="entities", const=FULL)
+    parser.add_argument("--scores", type=Path, metavar="DIR", help="write the grades of the first seed there")
+    options = parser.parse_args()
+    if options.cases and "nab" in options.cases and not options.nab:
+        parser.error("the case `nab` needs labelled series: give their folder with --nab DIR")
+    if options.cases is None:
+        options.cases = [case for case in CASES if options.nab or case != "nab"]
+    return options
+
+
+def main() -> None:
+    """Run the benchmark and print its rows."""
+    options = arguments()
+
+    def settings_of(n_features: int, interval_ms: int) -> ModelSettings:
+        return ModelSettings(n_features=n_features, interval_ms=interval_ms, n_trees=options.trees)
+
+    warm_up()
+    bench = Bench(options.nab, options.seeds, options.entities, settings_of)
+    for line in bench.rows(options.cases):
+        print(json.dumps(line), flush=True)
+    if options.scores:
+        write_scores(options.scores, bench.labelled)
+
+
+if __name__ == "__main__":
+    main()
