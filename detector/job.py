@@ -36,15 +36,18 @@ class Job:
         self.source = config.source
         self.registration = registration
         self.detector_id = registration.detector_id
-        self.partitions: list[Partition] = []
+        self.n_partitions = N_PARTITIONS if self.source.category_fields else 1
+        self.share = frozenset(range(self.n_partitions))
+        """Numbers of the partitions that this process works on; `resume` brings them into memory."""
         self.markers: dict[str, Marker] = {}
         self.journaled: deque[tuple[Partition, int, JournalEntry]] = deque()
         """Entries that stand in the journal and are not scored yet, with partition and sequence."""
         self.unwritten: list[Document] = []
         """Documents that were scored and do not stand yet; they are written before anything else happens."""
-        self.is_lost = False
-        """Whether another writer has moved on a partition, so that what is in memory is not the truth any more."""
+        self.lost: set[str] = set()
+        """Logs on which another writer has moved: what is in memory of them is not the truth any more."""
         self.pruned_at_ms = 0
+        self._partitions: dict[int, Partition] = {}
         self._partition_of: dict[Entity, int] = {}
         self.maker = DocumentMaker(
             detector_id=self.detector_id,
@@ -57,23 +60,27 @@ class Job:
 
     @property
     def logs(self) -> list[str]:
-        """Names of the journal logs of all partitions."""
-        n_partitions = N_PARTITIONS if self.source.category_fields else 1
-        return log_names(self.registration, n_partitions)
+        """Names of the journal logs of all partitions, those of other processes too; by number."""
+        return log_names(self.registration, self.n_partitions)
+
+    @property
+    def partitions(self) -> list[Partition]:
+        """The partitions in memory, in ascending order of numbers."""
+        return [self._partitions[number] for number in sorted(self._partitions)]
 
     @property
     def is_resumed(self) -> bool:
-        """Whether every partition is in memory, as the cluster has it."""
-        return bool(self.partitions) and not self.is_lost
+        """Whether the share of this process is in memory, no more and no less, as the cluster has it."""
+        return self._partitions.keys() == self.share and not self.lost
 
     @property
     def n_entities(self) -> int:
-        """Number of known entities; a single stream is one."""
+        """Number of known entities of the partitions in memory; a single stream is one."""
         return sum(len(partition.roster) for partition in self.partitions)
 
     @property
     def frontier_ms(self) -> int:
-        """Exclusive end of the last window that all partitions have journaled."""
+        """Exclusive end of the last window that all partitions in memory have journaled."""
         return min(partition.frontier_ms for partition in self.partitions)
 
     def empty_partition(self, log: str) -> Partition:
@@ -82,40 +89,75 @@ class Job:
 
     def forget(self) -> None:
         """Drop everything in memory; it comes back from the cluster by `resume`."""
-        self.partitions = []
+        self._partitions = {}
         self.markers = {}
         self.journaled.clear()
         self.unwritten = []
-        self.is_lost = False
+        self.lost = set()
+
+    def missing(self) -> list[int]:
+        """Let go of what is lost or not ours any more; return the numbers of what has to come into memory.
+
+        Call when nothing is waiting to be scored or written.
+        """
+        kept = {
+            number: partition
+            for number, partition in self._partitions.items()
+            if number in self.share and partition.log not in self.lost
+        }
+        self._partitions = kept
+        self.markers = {log: self.markers[log] for log in self.markers.keys() & {p.log for p in kept.values()}}
+        self.lost = set()
+        return sorted(self.share - kept.keys())
+
+    def take(self, number: int, partition: Partition, marker: Marker | None) -> None:
+        """Hold a partition that was brought into memory."""
+        self._partitions[number] = partition
+        if marker is not None:
+            self.markers[marker.log] = marker
 
     def next_windows(self, now_ms: int) -> NDArray[np.int64]:
         """Return the ends of the closed windows of the next block, none when all are done.
 
         int64, shape (n_windows,); fewer, the more entities are known by now. A detector of which no entity is
-        known yet begins with a single window.
+        known yet begins with a single window. A query brings the entities of all partitions, so those of other
+        processes are counted in.
         """
+        if not self._partitions:
+            return np.empty(0, np.int64)
         interval, delay = self.config.interval, self.config.window_delay_ms
         is_single = not self.source.category_fields
-        n_entities = 1 if is_single else self.n_entities
+        n_entities = 1 if is_single else self.n_entities * self.n_partitions // len(self._partitions)
         most = windows_per_request(n_entities, WINDOWS_PER_BLOCK, ROWS_PER_BLOCK) if n_entities else 1
         horizon = self.frontier_ms + (most + 1) * interval.milliseconds
         return closed_windows(self.frontier_ms, min(now_ms, horizon + delay), interval, delay)[:most]
 
     def split(self, block: FeatureBlock) -> Iterator[tuple[Partition, FeatureBlock]]:
-        """Yield every partition with its part of a block; the part of some may have no entity."""
-        owners = np.array([self._owner(entity) for entity in block.entities], np.int64)
-        for number, partition in enumerate(self.partitions):
-            yield partition, select(block, np.flatnonzero(owners == number))
+        """Yield every partition in memory with its part of a block; the part of some may have no entity."""
+        numbers = self._numbers(block)
+        for number in sorted(self._partitions):
+            yield self._partitions[number], select(block, np.flatnonzero(numbers == number))
+
+    def own_part(self, block: FeatureBlock) -> FeatureBlock:
+        """Return a block without the entities of partitions that are not in memory."""
+        if len(self._partitions) == self.n_partitions:
+            return block
+        is_ours = np.isin(self._numbers(block), list(self._partitions))
+        return select(block, np.flatnonzero(is_ours))
 
     def knows(self, entity: Entity) -> bool:
-        """Whether an entity has a model."""
-        return entity in self.partitions[self._owner(entity)].roster
+        """Whether an entity has a model; to be asked for entities of partitions in memory."""
+        return entity in self._partitions[self._number(entity)].roster
 
-    def _owner(self, entity: Entity) -> int:
-        owner = self._partition_of.get(entity)
-        if owner is None:
-            owner = self._partition_of[entity] = partition_of(entity, len(self.logs))
-        return owner
+    def _numbers(self, block: FeatureBlock) -> NDArray[np.int64]:
+        """Return the partition of each entity of a block: int64, shape (n_entities,)."""
+        return np.array([self._number(entity) for entity in block.entities], np.int64)
+
+    def _number(self, entity: Entity) -> int:
+        number = self._partition_of.get(entity)
+        if number is None:
+            number = self._partition_of[entity] = partition_of(entity, self.n_partitions)
+        return number
 
     def next_markers(self) -> list[Marker]:
         """Return the markers of the partitions that are further than their marker says."""

@@ -45,6 +45,7 @@ def poll(
     stores: Stores,
     now_ms: int,
     *,
+    share: Callable[[], frozenset[int]] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     on_progress: Callable[[PollReport], None] = lambda _: None,
 ) -> PollReport:
@@ -58,6 +59,9 @@ def poll(
         Where it reads and writes.
     now_ms
         The present, epoch milliseconds.
+    share
+        Asked between blocks for the numbers of the partitions that this process is to work on; None = those that
+        `job` works on already.
     should_stop
         Asked between blocks; when it says yes the poll ends early, with everything committed.
     on_progress
@@ -69,12 +73,14 @@ def poll(
         When the cluster failed. Nothing is lost: the next poll goes on from what was journaled.
     """
     report = PollReport()
-    _settle(job, stores, now_ms, report)
-    while not should_stop():
+    while True:
+        if share is not None:
+            job.share = share()
+        _settle(job, stores, now_ms, report)
         end_times_ms = job.next_windows(now_ms)
-        if not end_times_ms.size:
+        if not end_times_ms.size or should_stop():
             break
-        block = read_windows(job, stores.search, end_times_ms)
+        block = job.own_part(read_windows(job, stores.search, end_times_ms))
         history = read_history(job, stores.search, block)
         if history is not None:
             _journal(job, stores, history, Partition.history_entry, now_ms)
@@ -96,25 +102,44 @@ def _journal(job: Job, stores: Stores, block: FeatureBlock, make: EntryMaker, no
     entries = [(partition, partition.sequence + 1, entry) for partition, entry in made if entry is not None]
     written = [Entry(partition.log, sequence, entry.encode()) for partition, sequence, entry in entries]
     lost = stores.journal.append(written, now_ms)
+    lost |= _overtaken(stores, written)
     job.journaled.extend(item for item in entries if item[0].log not in lost)
-    job.is_lost |= bool(lost)
+    job.lost |= lost
+
+
+def _overtaken(stores: Stores, written: list[Entry]) -> set[str]:
+    """Return the logs whose commit marker is past the entry that was just written.
+
+    A process that stood still while others went on may come back after the journal was pruned: its entry then
+    takes a number that is free again. The marker, which was past it before it could be pruned, says so; nobody
+    will read that entry, and the next look at the end of the journal deletes it. No clock is asked.
+    """
+    markers = stores.state.markers([entry.log for entry in written])
+    return {
+        entry.log
+        for entry in written
+        if entry.log in markers and markers[entry.log].sequence >= entry.sequence
+    }
 
 
 def _settle(job: Job, stores: Stores, now_ms: int, report: PollReport) -> None:
-    """Score what is journaled, write the documents and move the markers; go on where an earlier poll failed."""
-    if not job.partitions:
+    """Score what is journaled, write the documents, move the markers, and hold the share of this process in memory.
+
+    Goes on where an earlier poll failed. What another process has written of our partitions is the truth: they are
+    brought back from the cluster.
+    """
+    while True:
+        while job.journaled:
+            if len(job.unwritten) >= DOCUMENTS_AT_ONCE:
+                _write(job, stores, report)
+            job.unwritten.extend(_score(job, now_ms))
+        _write(job, stores, report)
+        moved, lost = stores.state.advance(job.next_markers(), now_ms)
+        job.markers.update({marker.log: marker for marker in moved})
+        job.lost |= lost
+        if job.is_resumed:
+            return
         resume(job, stores, now_ms)
-    while job.journaled:
-        if len(job.unwritten) >= DOCUMENTS_AT_ONCE:
-            _write(job, stores, report)
-        job.unwritten.extend(_score(job, now_ms))
-    _write(job, stores, report)
-    moved, lost = stores.state.advance(job.next_markers(), now_ms)
-    job.markers.update({marker.log: marker for marker in moved})
-    if lost or job.is_lost:
-        # Another process has written an entry of one of our partitions: what it wrote is the truth.
-        resume(job, stores, now_ms)
-        _settle(job, stores, now_ms, report)
 
 
 def _score(job: Job, now_ms: int) -> list[Document]:

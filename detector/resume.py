@@ -24,33 +24,61 @@ class StateLostError(RuntimeError):
 
 
 def resume(job: Job, stores: Stores, now_ms: int) -> None:
-    """Bring every partition of a job into memory, as it was when it was last written down."""
-    job.forget()
-    markers = stores.state.markers(job.logs)
-    partitions = []
-    for name in job.logs:
-        partition, documents = _resume_partition(job, stores, name, markers.get(name), now_ms)
-        partitions.append(partition)
+    """Bring the share of a job into memory, as it was when it was last written down, and let go of the rest.
+
+    Call when nothing is waiting to be scored or written.
+
+    Raises
+    ------
+    StateLostError
+        When journal entries are gone that no checkpoint covers, and no other process is the reason.
+    """
+    numbers = job.missing()
+    names = [job.logs[number] for number in numbers]
+    markers = stores.state.markers(names)
+    for number, name in zip(numbers, names, strict=True):
+        partition, marker, documents = _resume_partition(job, stores, name, markers.get(name), now_ms)
+        job.take(number, partition, marker)
         job.unwritten.extend(documents)
-    job.partitions, job.markers = partitions, markers
 
 
 def _resume_partition(
     job: Job, stores: Stores, name: str, marker: Marker | None, now_ms: int
-) -> tuple[Partition, list[Document]]:
-    partition = job.empty_partition(name)
-    if marker:
-        _restore(partition, stores.checkpoints, n_groups(marker.n_entities))
-        partition.rewind(marker)
-    committed = marker.sequence if marker else 0
-    documents = list(_replay(job, stores, partition, committed, now_ms))
-    if partition.sequence < committed:
-        msg = (
-            f"the journal of {name} ends at entry {partition.sequence:,}, its commit marker says {committed:,}: "
-            "entries are gone that no checkpoint covers"
+) -> tuple[Partition, Marker | None, list[Document]]:
+    """Return a partition, the marker it was brought up from, and the documents of what was journaled after it.
+
+    While it is read another process may go on: save newer checkpoints and delete what they cover. What was read is
+    then no whole, and it is read again, until it is, or until nothing has moved between two attempts.
+    """
+    seen = None
+    while True:
+        partition = job.empty_partition(name)
+        if marker:
+            _restore(partition, stores.checkpoints, n_groups(marker.n_entities))
+            partition.rewind(marker)
+        committed = marker.sequence if marker else 0
+        saved = dict(partition.saved_sequences)
+        if max(saved.values(), default=0) <= committed:
+            documents = list(_replay(job, stores, partition, committed, now_ms))
+            if partition.sequence >= committed:
+                return partition, marker, documents
+        if seen == (marker, saved):
+            raise StateLostError(_reason(partition, committed))
+        seen = marker, saved
+        marker = stores.state.markers([name]).get(name)
+
+
+def _reason(partition: Partition, committed: int) -> str:
+    newest = max(partition.saved_sequences.values(), default=0)
+    if newest > committed:
+        return (
+            f"a checkpoint of {partition.log} is of entry {newest:,}, its commit marker says {committed:,}: an older "
+            "marker was put back"
         )
-        raise StateLostError(msg)
-    return partition, documents
+    return (
+        f"the journal of {partition.log} ends at entry {partition.sequence:,}, its commit marker says {committed:,}: "
+        "entries are gone that no checkpoint covers"
+    )
 
 
 def _restore(partition: Partition, checkpoints: Checkpoints, count: int) -> None:
