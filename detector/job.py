@@ -4,7 +4,7 @@ Joins configuration and models; does no I/O, so that `poll` and `resume` read as
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,11 @@ from detector.documents import Document, DocumentMaker
 from detector.journal_entry import JournalEntry
 from detector.model.fleet import ModelSettings
 from detector.partition import Partition, select
-from detector.roster import Entity, partition_of
+from detector.roster import Entity, log_names, partition_count, partition_of
 from features.block import FeatureBlock
 from features.query import windows_per_request
 from features.windows import closed_windows
 from storage.records import Marker, Registration
-
-N_PARTITIONS = 64
-"""Partitions of a detector with category fields. Fixed: ids of journal, markers and checkpoints hold the number."""
 
 WINDOWS_PER_BLOCK = 2_000
 ROWS_PER_BLOCK = 50_000
@@ -31,13 +28,15 @@ ROWS_PER_BLOCK = 50_000
 class Job:
     """One generation of one detector, as this process knows it."""
 
-    def __init__(self, config: DetectorConfig, registration: Registration) -> None:
+    def __init__(
+        self, config: DetectorConfig, registration: Registration, share: frozenset[int] | None = None
+    ) -> None:
         self.config = config
         self.source = config.source
         self.registration = registration
         self.detector_id = registration.detector_id
-        self.n_partitions = N_PARTITIONS if self.source.category_fields else 1
-        self.share = frozenset(range(self.n_partitions))
+        self.n_partitions = partition_count(self.source.category_fields)
+        self.share = frozenset(range(self.n_partitions)) if share is None else share
         """Numbers of the partitions that this process works on; `resume` brings them into memory."""
         self.markers: dict[str, Marker] = {}
         self.journaled: deque[tuple[Partition, int, JournalEntry]] = deque()
@@ -61,7 +60,7 @@ class Job:
     @property
     def logs(self) -> list[str]:
         """Names of the journal logs of all partitions, those of other processes too; by number."""
-        return log_names(self.registration, self.n_partitions)
+        return log_names(self.detector_id, self.registration.generation, self.n_partitions)
 
     @property
     def partitions(self) -> list[Partition]:
@@ -106,7 +105,9 @@ class Job:
             if number in self.share and partition.log not in self.lost
         }
         self._partitions = kept
-        self.markers = {log: self.markers[log] for log in self.markers.keys() & {p.log for p in kept.values()}}
+        self.markers = {
+            log: self.markers[log] for log in self.markers.keys() & {p.log for p in kept.values()}
+        }
         self.lost = set()
         return sorted(self.share - kept.keys())
 
@@ -131,6 +132,13 @@ class Job:
         most = windows_per_request(n_entities, WINDOWS_PER_BLOCK, ROWS_PER_BLOCK) if n_entities else 1
         horizon = self.frontier_ms + (most + 1) * interval.milliseconds
         return closed_windows(self.frontier_ms, min(now_ms, horizon + delay), interval, delay)[:most]
+
+    def is_done(self, markers: Mapping[str, Marker], now_ms: int) -> bool:
+        """Say whether every partition, also of other processes, has committed all windows that are closed by now."""
+        interval, start_ms = self.config.interval, self.registration.start_ms
+        frontiers = [markers[log].frontier_ms if log in markers else start_ms for log in self.logs]
+        next_end_ms = interval.next(interval.floor(min(frontiers)))
+        return next_end_ms > now_ms - self.config.window_delay_ms
 
     def split(self, block: FeatureBlock) -> Iterator[tuple[Partition, FeatureBlock]]:
         """Yield every partition in memory with its part of a block; the part of some may have no entity."""
@@ -171,12 +179,6 @@ class Job:
                     Marker(partition.log, partition.sequence, partition.frontier_ms, n_entities, version)
                 )
         return moved
-
-
-def log_names(registration: Registration, n_partitions: int = N_PARTITIONS) -> list[str]:
-    """Return the names of the journal logs of a generation."""
-    stem = f"{registration.detector_id}~{registration.generation}"
-    return [f"{stem}~{number:02d}" for number in range(n_partitions)]
 
 
 def model_settings(config: DetectorConfig) -> ModelSettings:

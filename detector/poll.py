@@ -39,6 +39,16 @@ class PollReport:
     refused: int = 0
     is_complete: bool = True
 
+    def plus(self, later: "PollReport") -> "PollReport":
+        """Return what this poll and a later one have done together."""
+        return PollReport(
+            self.windows + later.windows,
+            self.results + later.results,
+            self.anomalies + later.anomalies,
+            self.refused + later.refused,
+            later.is_complete,
+        )
+
 
 def poll(
     job: Job,

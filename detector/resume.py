@@ -42,6 +42,16 @@ def resume(job: Job, stores: Stores, now_ms: int) -> None:
         job.unwritten.extend(documents)
 
 
+def look_again(job: Job, stores: Stores) -> None:
+    """Note the partitions on which another process has moved since this one last wrote.
+
+    For a process whose lease had run out: it reads the commit markers before anything else.
+    """
+    held = [partition.log for partition in job.partitions]
+    standing = stores.state.markers(held)
+    job.lost |= {log for log in held if standing.get(log) != job.markers.get(log)}
+
+
 def _resume_partition(
     job: Job, stores: Stores, name: str, marker: Marker | None, now_ms: int
 ) -> tuple[Partition, Marker | None, list[Document]]:

@@ -3,12 +3,27 @@
 Everything here is a hash of plain strings, the same on every machine. Knows no model and no store.
 """
 
+from collections.abc import Collection
 from hashlib import blake2b
 
 import orjson
 
 Entity = tuple[str, ...]
 """Values of the category fields, in the order of the configuration; `()` for a single stream."""
+
+
+N_PARTITIONS = 64
+"""Partitions of a detector with category fields. Fixed: ids of journal, markers and checkpoints hold the number."""
+
+
+def partition_count(category_fields: Collection[str] | None) -> int:
+    """Return how many partitions a detector has: one when it has no category field."""
+    return N_PARTITIONS if category_fields else 1
+
+
+def log_names(detector_id: str, generation: int, n_partitions: int) -> list[str]:
+    """Return the names of the journal logs of a generation, by number of the partition."""
+    return [f"{detector_id}~{generation}~{number:02d}" for number in range(n_partitions)]
 
 
 def partition_of(entity: Entity, n_partitions: int) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from detector.configuration.config import DetectorConfig
-from storage.records import Checkpoint, Entry, Marker, Refusal, Registration, ResultDocument
+from storage.records import Checkpoint, Entry, Lease, Marker, Refusal, Registration, ResultDocument
 
 Body = dict[str, Any]
 """A search request, or an answer to one."""
@@ -65,8 +65,21 @@ class State(Protocol):
     def advance(self, markers: Sequence[Marker], now_ms: int) -> tuple[list[Marker], set[str]]:
         """Move markers forward; return them as they stand, and the logs that somebody else has moved."""
 
-    def save_report(self, detector_id: str, report: Mapping[str, Any], now_ms: int) -> None:
-        """Keep the report of a detector's last poll."""
+    def save_report(self, detector_id: str, report: Mapping[str, Any], now_ms: int, sidecar: int = 0) -> None:
+        """Keep the report of a detector's last poll by a sidecar."""
+
+
+class Leases(Protocol):
+    """Which sidecars are alive, see `storage.leases.LeaseStore`."""
+
+    def read(self) -> list[Lease]:
+        """Return all leases, also those of dead sidecars."""
+
+    def write(self, lease: Lease, now_ms: int) -> Lease | None:
+        """Write a lease over the version that it was read from; None when another was faster."""
+
+    def release(self, lease: Lease) -> None:
+        """Delete a lease, unless another process has taken it over."""
 
 
 class Detectors(Protocol):
@@ -82,6 +95,9 @@ class Detectors(Protocol):
     ) -> Registration:
         """Return the registration of a detector, written first where it is new or has changed."""
 
+    def find(self, detector_id: str) -> Registration | None:
+        """Return the registration of a detector as it stands."""
+
     def renew(self, registration: Registration, start_ms: int, now_ms: int) -> Registration:
         """Begin a new generation of a detector whose models are lost."""
 
@@ -95,6 +111,7 @@ class Stores:
     results: Results
     checkpoints: Checkpoints
     state: State
+    leases: Leases
     detectors: Detectors
     prepare: Callable[[], None]
     """Make sure that the cluster is one we can work with and that our indices exist; may be called again."""

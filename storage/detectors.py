@@ -54,6 +54,10 @@ class DetectorStore:
             return self.register(detector_id, configuration, fingerprint, start_ms, now_ms)
         return wanted
 
+    def find(self, detector_id: str) -> Registration | None:
+        """Return the registration of a detector as it stands, None when there is none."""
+        return self._read(detector_id)[0]
+
     def renew(self, registration: Registration, start_ms: int, now_ms: int) -> Registration:
         """Begin a new generation of a detector whose models are lost; return it, or what stands there by now."""
         standing, version = self._read(registration.detector_id)

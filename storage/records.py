@@ -47,6 +47,42 @@ class Marker(NamedTuple):
     version: tuple[int, int] | None = None
 
 
+class Lease(NamedTuple):
+    """What a sidecar says of itself while it is alive.
+
+    Attributes
+    ----------
+    number
+        Which of the leases it holds, from 0.
+    holder
+        Name of the process, unlike that of any other.
+    release
+        Release of Outrider that it runs.
+    formats
+        Name to version of everything that it writes into the state.
+    seconds
+        Time without a change after which it counts as dead, measured by whoever looks.
+    work
+        Detectors that it runs, with the number of partitions of each.
+    held
+        Partitions of each detector that it works on.
+    updated_at
+        Wall clock of its host at the last renewal, epoch milliseconds; for people.
+    version
+        (seq_no, primary_term) of the document; changes at every renewal. None before it was written.
+    """
+
+    number: int
+    holder: str
+    release: str
+    formats: dict[str, int]
+    seconds: float
+    work: dict[str, int]
+    held: dict[str, int]
+    updated_at: int = 0
+    version: tuple[int, int] | None = None
+
+
 class Registration(NamedTuple):
     """A detector as it stands in the cluster.
 

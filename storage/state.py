@@ -52,27 +52,36 @@ class StateStore:
         standing = self.markers([marker.log]).get(marker.log)
         return standing is not None and standing._replace(version=marker.version) == marker
 
-    def save_report(self, detector_id: str, report: Mapping[str, Any], now_ms: int) -> None:
-        """Keep the report of a detector's last poll, for `outrider status`.
+    def save_report(self, detector_id: str, report: Mapping[str, Any], now_ms: int, sidecar: int = 0) -> None:
+        """Keep the report of a detector's last poll by a sidecar (the number of its lease), for `outrider status`.
 
         Tried once: the next poll has a newer one.
         """
-        body = {"kind": "report", "detector_id": detector_id, "updated_at": now_ms, "report": dict(report)}
-        item = Item("index", self._index, f"report~{detector_id}", orjson.dumps(body))
+        body = {
+            "kind": "report",
+            "detector_id": detector_id,
+            "sidecar": sidecar,
+            "updated_at": now_ms,
+            "report": dict(report),
+        }
+        item = Item("index", self._index, _report_id(detector_id, sidecar), orjson.dumps(body))
         write(self._client, [item], ONCE)
 
-    def reports(self, detector_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Return the reports that exist, by detector; `updated_at` (epoch milliseconds) is added to each."""
-        documents = self._get([f"report~{detector_id}" for detector_id in detector_ids])
+    def reports(self, detector_id: str, sidecars: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """Return the reports of a detector by sidecar; `updated_at` (epoch milliseconds) is added to each."""
+        documents = self._get([_report_id(detector_id, sidecar) for sidecar in sidecars])
         sources = [document["_source"] for document in documents]
         return {
-            source["detector_id"]: source["report"] | {"updated_at": source["updated_at"]}
-            for source in sources
+            source["sidecar"]: source["report"] | {"updated_at": source["updated_at"]} for source in sources
         }
 
     def _get(self, ids: list[str]) -> list[dict[str, Any]]:
         documents = multi_get(self._client, self._index, ids, self._retry)
         return [document for document in documents if document]
+
+
+def _report_id(detector_id: str, sidecar: int) -> str:
+    return f"report~{detector_id}~{sidecar:02d}"
 
 
 def _marker_id(log: str) -> str:

@@ -1,11 +1,14 @@
-"""A proxy in front of a node that answers some requests with what goes wrong between machines."""
+"""What goes wrong, made to happen: a proxy that answers with faults, and stores that are cut off or interrupted."""
 
 import threading
 from collections.abc import Callable
-from typing import Self
+from dataclasses import fields, replace
+from typing import Any, Self
 
 import urllib3
 from recorder import Answer, Recorded, Recorder
+
+from detector.stores import Stores
 
 BUSY = {"error": {"type": "rejected_execution_exception", "reason": "the queue is full"}, "status": 429}
 AWAY = {"error": {"type": "master_not_discovered_exception", "reason": "no cluster manager"}, "status": 503}
@@ -73,3 +76,57 @@ class FirstTime:
             return None
         self.seen.add(key)
         return self._kinds[len(self.seen) % len(self._kinds)]
+
+
+class Killed(BaseException):
+    """Ends a run as a kill would: nothing after it is executed."""
+
+
+class Fuse:
+    """Burns once before and once after every operation of a store; at a given length it does something, once."""
+
+    def __init__(self, length: int, act: Callable[[], None]) -> None:
+        self.length, self.ticks = length, 0
+        self._act = act
+
+    @classmethod
+    def raising(cls, length: int, error: BaseException) -> Self:
+        """Return a fuse that raises an error."""
+
+        def act() -> None:
+            raise error
+
+        return cls(length, act)
+
+    def burn(self) -> None:
+        self.ticks += 1
+        if self.ticks == self.length:
+            self._act()
+
+
+class _Breaking:
+    """A store of which every operation burns a fuse, before it takes effect and after."""
+
+    def __init__(self, store: Any, fuse: Fuse) -> None:
+        self._store, self._fuse = store, fuse
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        operation = getattr(self._store, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self._fuse.burn()
+            result = operation(*args, **kwargs)
+            self._fuse.burn()
+            return result
+
+        return call
+
+
+def breaking(stores: Stores, fuse: Fuse) -> Stores:
+    """Return stores of which every operation but searches burns the fuse twice."""
+    parts = {
+        field.name: _Breaking(getattr(stores, field.name), fuse)
+        for field in fields(stores)
+        if field.name not in {"prepare", "require", "search"}
+    }
+    return replace(stores, **parts)

@@ -2,9 +2,9 @@
 
 import uuid
 from collections import Counter
-from dataclasses import fields, replace
 
 import pytest
+from faults import Fuse, Killed, breaking
 from streams import MINUTE_MS, START_MS, detector, index_stream, stores_of, written
 
 from detector.job import Job
@@ -90,50 +90,6 @@ def test_a_restart_after_any_window_gives_the_documents_of_a_run_without(
     assert written(client, index_prefix) == undisturbed
 
 
-class Killed(BaseException):
-    """Ends a run as a kill would: nothing after it is executed."""
-
-
-class Breaking:
-    """A store whose n-th operation is cut off, before it takes effect or after."""
-
-    def __init__(self, store, fuse):
-        self._store, self._fuse = store, fuse
-
-    def __getattr__(self, name):
-        operation = getattr(self._store, name)
-
-        def call(*args, **kwargs):
-            self._fuse.burn()
-            result = operation(*args, **kwargs)
-            self._fuse.burn()
-            return result
-
-        return call
-
-
-class Fuse:
-    """Raises at a given tick, once."""
-
-    def __init__(self, length, error):
-        self.length, self.error, self.ticks = length, error, 0
-
-    def burn(self):
-        self.ticks += 1
-        if self.ticks == self.length:
-            raise self.error
-
-
-def breaking(stores, fuse):
-    """Return stores of which every writing or reading operation burns the fuse twice."""
-    parts = {
-        field.name: Breaking(getattr(stores, field.name), fuse)
-        for field in fields(stores)
-        if field.name not in {"prepare", "search"}
-    }
-    return replace(stores, **parts)
-
-
 def run_in_steps(stores, config, job=None):
     """Poll in four steps, with checkpoints after each, as a sidecar would."""
     job = job or open_job(config, stores, START_MS)
@@ -155,7 +111,7 @@ def test_a_kill_before_or_after_any_operation_changes_nothing(client, source, in
     kills, length = 0, 1
     while True:
         try:
-            run_in_steps(breaking(stores, Fuse(length, Killed())), config)
+            run_in_steps(breaking(stores, Fuse.raising(length, Killed())), config)
             break
         except Killed:
             kills += 1
@@ -174,7 +130,7 @@ def test_a_failing_operation_is_made_up_for_by_the_same_process(client, source, 
     job = open_job(config, stores, START_MS)
     failures, length = 0, 1
     while True:
-        fuse = Fuse(length, Unavailable("the cluster is away"))
+        fuse = Fuse.raising(length, Unavailable("the cluster is away"))
         try:
             run_in_steps(breaking(stores, fuse), config, job)
             break

@@ -64,7 +64,7 @@ class State:
     def __init__(self):
         self.reports = []
 
-    def save_report(self, detector_id, report, now_ms):
+    def save_report(self, detector_id, report, now_ms, _sidecar):
         self.reports.append((detector_id, report, now_ms))
 
 
@@ -72,6 +72,7 @@ class OpenJob:
     """Stands in for a detector in memory."""
 
     partitions = ("one",)
+    share = frozenset(range(64))
     n_entities = 3
     frontier_ms = 1_700_000_000_000
     is_resumed = False
@@ -94,13 +95,14 @@ class Polls:
         self.most_at_once = {}
         self._lock = threading.Lock()
 
-    def open_job(self, config, _stores, _now_ms, _start_ms):
+    def open_job(self, config, _stores, _now_ms, _start_ms, _share):
         self.opened.append(config.detector_id)
         job = OpenJob()
         job.detector_id = config.detector_id
         return job
 
-    def poll(self, job, _stores, now_ms, *, should_stop, on_progress):
+    def poll(self, job, _stores, now_ms, *, share, should_stop, on_progress):
+        assert share() == job.share, "without other sidecars everything is ours"
         name = job.detector_id
         with self._lock:
             self.times.setdefault(name, []).append(time.time())
@@ -142,7 +144,7 @@ def watch(polls):  # noqa: ARG001 - nothing real is polled
 
 def fake_stores(state, prepare=lambda: None, require=lambda _: None):
     """Return stores of which only what the schedule itself uses is there."""
-    parts = dict.fromkeys(("search", "journal", "results", "checkpoints", "detectors"))
+    parts = dict.fromkeys(("search", "journal", "results", "checkpoints", "detectors", "leases"))
     return Stores(**parts, state=state, prepare=prepare, require=require)
 
 

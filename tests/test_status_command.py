@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from streams import stores_of
 
 from detector.__main__ import main
-from detector.commands.moment import iso_text
+from storage.records import Lease, Marker
 
 
 @pytest.fixture
@@ -39,8 +39,9 @@ def add(stores, name, *, polled_s_ago=None, lag_s=0, interval_s=60, **report):
     if polled_s_ago is None:
         return
     polled_ms = int((time.time() - polled_s_ago) * 1000)
-    frontier = iso_text(int((time.time() - lag_s) * 1000))
-    fields = {"entities": 1_234, "frontier": frontier, "error": None, "failures": 0}
+    frontier_ms = int((time.time() - lag_s) * 1000)
+    stores.state.advance([Marker(f"{name}~1~00", 1, frontier_ms, 1_234)], 0)
+    fields = {"error": None, "failures": 0}
     live = {} if interval_s is None else {"interval_s": interval_s}
     stores.state.save_report(name, fields | live | report, polled_ms)
 
@@ -94,6 +95,24 @@ def test_a_failing_detector_gives_an_exit_code_of_its_own(stores, ask):
     shown = ask()
     assert shown.exit_code == 3
     assert f"bad: {ERROR}" in shown.stdout.replace("\n", " ")
+
+
+def test_the_sidecars_and_what_each_works_on_are_shown(stores, ask):
+    """One that fails is heard, also when another one was polled later."""
+    add(stores, "load", polled_s_ago=30, error=ERROR, failures=2)
+    stores.state.save_report("load", {"error": None, "failures": 0}, int(time.time() * 1000), 1)
+    now_ms = int(time.time() * 1000)
+    for number, (host, silent_s) in enumerate({"alpha": 2, "beta": 600}.items()):
+        lease = Lease(number, f"{host}:17:ab12cd34", "0.1.0", {}, 30.0, {"load": 64}, {"load": 30 + number})
+        stores.leases.write(lease, now_ms - silent_s * 1000)
+    shown = ask(width=80)
+    lines = [line.split() for line in shown.stdout.splitlines()]
+    assert ["alpha:17", "0.1.0", "1", "30"] in [line[:4] for line in lines]
+    assert ["beta:17", "0.1.0", "1", "31", "10", "min", "ago"] in lines
+    assert shown.exit_code == 3
+    (row,) = map(json.loads, ask("--format", "json").stdout.splitlines())
+    assert (row["state"], row["error"]) == ("failing", ERROR)
+    assert row["sidecars"] == {"alpha:17:ab12cd34": 30, "beta:17:ab12cd34": 31}
 
 
 def test_long_names_and_brackets_in_messages_are_shown_as_they_are(stores, ask):

@@ -19,6 +19,7 @@ from storage.detectors import DetectorStore
 from storage.errors import StorageError
 from storage.indices import ensure_indices
 from storage.journal import Journal
+from storage.leases import LeaseStore
 from storage.probe import Probe
 from storage.results import ResultStore
 from storage.retry import Retry
@@ -70,6 +71,7 @@ def build_stores(
         results=ResultStore(client, prefix, retry),
         checkpoints=CheckpointStore(client, prefix, retry),
         state=StateStore(client, prefix, retry),
+        leases=LeaseStore(client, prefix),
         detectors=DetectorStore(client, prefix, retry),
         prepare=prepare,
         require=require,

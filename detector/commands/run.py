@@ -13,18 +13,15 @@ import click
 import structlog
 
 from detector.commands import logs
-from detector.commands.connection import USAGE_ERROR, Failure, ask, cluster_of, open_stores
-from detector.commands.moment import MOMENT, moment_text
-from detector.configuration.config import DetectorConfig
+from detector.commands.connection import RUNTIME_ERROR, USAGE_ERROR, Failure, cluster_of, open_stores
+from detector.commands.moment import MOMENT
+from detector.commands.replay import Replay
+from detector.commands.sidecar import membership_of
 from detector.configuration.load import load_detectors
 from detector.configuration.problem import ConfigError
-from detector.open import open_job
-from detector.outcome import outcome_of
-from detector.poll import poll
-from detector.save import save_checkpoints
+from detector.keeper import Keeper
+from detector.membership import Membership
 from detector.schedule import SETTLE_MS, Schedule
-from detector.stores import Stores
-from storage.errors import StorageError
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +68,15 @@ log = structlog.get_logger(__name__)
     envvar="OUTRIDER_THREADS",
     help="Detectors that are polled at the same time.",
 )
+@click.option(
+    "--lease",
+    "lease_s",
+    type=click.FloatRange(1, 3600),
+    default=30,
+    show_default=True,
+    envvar="OUTRIDER_LEASE",
+    help="Seconds after which the other sidecars of the cluster take over from one that is silent.",
+)
 def run(
     folder: Path,
     settings: Path | None,
@@ -80,11 +86,12 @@ def run(
     log_format: str,
     log_level: str,
     threads: int,
+    lease_s: float,
 ) -> None:
     """Watch the data: run every detector of a folder until stopped.
 
-    The cluster is the one at OPENSEARCH_URL. SIGTERM and Ctrl-C end it within 30 seconds; state is in the
-    cluster, so it goes on where it stopped.
+    The cluster is the one at OPENSEARCH_URL; several sidecars with the same detectors share the work. SIGTERM and
+    Ctrl-C end it within 30 seconds; state is in the cluster, so it goes on where it stopped.
 
     \b
     outrider run -c detectors/
@@ -99,9 +106,10 @@ def run(
         raise Failure(str(error), USAGE_ERROR) from error
     cluster = cluster_of(settings)
     stores = open_stores(cluster, stopping)
+    membership = membership_of(configs, stores.leases, lease_s)
     if once or until is not None:
-        now_ms = time.time_ns() // 1_000_000
-        _replay(configs, stores, start, until or now_ms - SETTLE_MS, stopping)
+        until_ms = until or time.time_ns() // 1_000_000 - SETTLE_MS
+        Replay(stores, membership, start_ms=start, until_ms=until_ms, stopping=stopping).run(configs)
         return
     log.info(
         "started",
@@ -110,68 +118,29 @@ def run(
         index_prefix=cluster.index_prefix,
         detectors=len(configs),
     )
-    _watch(configs, stores, threads, start, stopping)
+    schedule = Schedule(
+        configs, stores, stopping=stopping, n_threads=threads, start_ms=start, membership=membership
+    )
+    _watch(schedule, membership, stopping)
 
 
-def _watch(
-    configs: list[DetectorConfig],
-    stores: Stores,
-    threads: int,
-    start_ms: int | None,
-    stopping: threading.Event,
-) -> None:
-    schedule = Schedule(configs, stores, stopping=stopping, n_threads=threads, start_ms=start_ms)
-    schedule.start()
-    stopping.wait()
-    log.info("stopping", hint="Ctrl-C ends it at once" if sys.stderr.isatty() else None)
-    unfinished = schedule.stop()
-    if unfinished:
-        log.warning(
-            "stopped", unfinished=unfinished, reason="what they were doing is done again at the next start"
-        )
-        # Their threads hang in requests; leaving in the ordinary way would wait for them.
-        os._exit(0)
+def _watch(schedule: Schedule, membership: Membership, stopping: threading.Event) -> None:
+    with Keeper(membership, stopping, on_change=schedule.poll_now) as keeper:
+        schedule.start()
+        stopping.wait()
+        log.info("stopping", hint="Ctrl-C ends it at once" if sys.stderr.isatty() else None)
+        unfinished = schedule.stop()
+        if unfinished:
+            log.warning(
+                "stopped",
+                unfinished=unfinished,
+                reason="what they were doing is done again at the next start",
+            )
+            # Their threads hang in requests; leaving in the ordinary way would wait for them.
+            os._exit(RUNTIME_ERROR if keeper.refusal else 0)
     log.info("stopped")
-
-
-def _replay(
-    configs: list[DetectorConfig],
-    stores: Stores,
-    start_ms: int | None,
-    until_ms: int,
-    stopping: threading.Event,
-) -> None:
-    """Bring each detector up to a moment, through the same function that polls it live."""
-    ask(stores.prepare)
-    failed = []
-    for config in configs:
-        try:
-            is_complete = _replay_one(config, stores, start_ms, until_ms, stopping)
-        except StorageError as error:
-            log.error("replay_failed", detector=config.detector_id, error=str(error))  # noqa: TRY400 - expected: no traceback
-            failed.append(config.detector_id)
-            is_complete = not stopping.is_set()
-        if not is_complete:
-            msg = "stopped before everything was scored; the same command goes on from there"
-            raise Failure(msg)
-    if failed:
-        msg = f"{len(failed)} of {len(configs)} detectors failed: {', '.join(failed)}"
-        raise Failure(msg)
-
-
-def _replay_one(
-    config: DetectorConfig, stores: Stores, start_ms: int | None, until_ms: int, stopping: threading.Event
-) -> bool:
-    """Bring one detector up to a moment; return whether it got there."""
-    log.info("replaying", detector=config.detector_id, until=moment_text(until_ms))
-    job = open_job(config, stores, until_ms, start_ms)
-    stores.require(config)
-    report = poll(job, stores, until_ms, should_stop=stopping.is_set)
-    save_checkpoints(job, stores.checkpoints, every_windows=1)
-    outcome = outcome_of(report, job, until_ms)
-    log.info("replayed", detector=config.detector_id, **outcome)
-    stores.state.save_report(config.detector_id, outcome, time.time_ns() // 1_000_000)
-    return report.is_complete
+    if keeper.refusal:
+        raise Failure(keeper.refusal)
 
 
 def _stop_on_signals(stopping: threading.Event) -> None:

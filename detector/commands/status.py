@@ -2,22 +2,27 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import click
 import orjson
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from detector.commands import logs
 from detector.commands.connection import PROBLEMS_FOUND, ask, cluster_of
-from detector.commands.moment import moment_text
+from detector.commands.moment import iso_text, moment_text
 from detector.commands.table import plain_table
+from detector.roster import log_names, partition_count
 from storage.client import check_version, connect
 from storage.detectors import DetectorStore
-from storage.records import Registration
+from storage.leases import MOST_SIDECARS, LeaseStore
+from storage.records import Lease, Marker, Registration
 from storage.retry import Retry
 from storage.state import StateStore
 
@@ -46,37 +51,53 @@ def status(ctx: click.Context, form: str, settings: Path | None) -> None:
     retry = Retry(n_attempts=2, stop=threading.Event())
     ask(check_version, client)
     registrations = ask(DetectorStore(client, cluster.index_prefix, retry).find_all)
-    names = [registration.detector_id for registration in registrations]
-    reports = ask(StateStore(client, cluster.index_prefix, retry).reports, names)
+    state = StateStore(client, cluster.index_prefix, retry)
+    leases = ask(LeaseStore(client, cluster.index_prefix).read) if registrations else []
     now_s = time.time()
-    rows = [
-        _row(registration, reports.get(registration.detector_id), now_s) for registration in registrations
-    ]
+    rows = [ask(_row, registration, state, leases, now_s) for registration in registrations]
     if form == "json":
         for row in rows:
             click.echo(orjson.dumps(row))
     else:
-        _print_text(rows, cluster.index_prefix)
+        _print_text(rows, leases, cluster.index_prefix, now_s)
     if any(row["state"] == "failing" for row in rows):
         ctx.exit(PROBLEMS_FOUND)
 
 
-def _row(registration: Registration, report: dict[str, Any] | None, now_s: float) -> Row:
+def _row(registration: Registration, state: StateStore, leases: list[Lease], now_s: float) -> Row:
     """Return what is known of a detector; None = not known, or never."""
-    report = report or {}
+    name, category_fields = registration.detector_id, registration.configuration.get("category_field")
+    logs = log_names(name, registration.generation, partition_count(category_fields))
+    markers = state.markers(logs)
+    report = _report(state.reports(name, range(MOST_SIDECARS)), leases)
     silent_s = now_s - report["updated_at"] / 1000 if report else None
-    frontier = report.get("frontier")
+    frontier_ms = _frontier(registration, logs, markers) if markers else None
     return {
-        "detector": registration.detector_id,
+        "detector": name,
         "state": _state(report, silent_s),
         "generation": registration.generation,
-        "entities": report.get("entities"),
-        "scored_until": frontier,
-        "lag_s": None if frontier is None else round(now_s - datetime.fromisoformat(frontier).timestamp()),
+        "entities": sum(marker.n_entities for marker in markers.values()) if markers else None,
+        "scored_until": None if frontier_ms is None else iso_text(frontier_ms),
+        "lag_s": None if frontier_ms is None else round(now_s - frontier_ms / 1000),
         "last_poll_s": None if silent_s is None else round(silent_s),
         "failures": report.get("failures", 0),
         "error": report.get("error"),
+        "sidecars": {lease.holder: lease.held[name] for lease in leases if lease.held.get(name)},
     }
+
+
+def _frontier(registration: Registration, logs: list[str], markers: Mapping[str, Marker]) -> int:
+    """Return the end of the last window that all partitions have committed."""
+    return min(markers[log].frontier_ms if log in markers else registration.start_ms for log in logs)
+
+
+def _report(reports: dict[int, dict[str, Any]], leases: list[Lease]) -> Row:
+    """Return the report that says most: of a sidecar that is there and fails, else the newest."""
+    if not reports:
+        return {}
+    present = {lease.number for lease in leases}
+    failing = [report for number, report in reports.items() if number in present and report.get("error")]
+    return max(failing or reports.values(), key=itemgetter("updated_at"))
 
 
 def _state(report: Row, silent_s: float | None) -> str:
@@ -94,7 +115,7 @@ def _state(report: Row, silent_s: float | None) -> str:
     return "failing" if report.get("error") else "running"
 
 
-def _print_text(rows: list[Row], prefix: str) -> None:
+def _print_text(rows: list[Row], leases: list[Lease], prefix: str, now_s: float) -> None:
     console = Console()
     if not rows:
         console.print(
@@ -102,6 +123,19 @@ def _print_text(rows: list[Row], prefix: str) -> None:
             "`outrider run -c FOLDER`."
         )
         return
+    console.print(_detectors(rows))
+    if any(row["error"] for row in rows):
+        console.print()
+    for row in rows:
+        if row["error"]:
+            times = f" ({row['failures']:,} times in a row)" if row["failures"] > 1 else ""
+            console.print(Text.assemble((f"{row['detector']}", "bold red"), f"{times}: {row['error']}"))
+    if leases:
+        console.print()
+        console.print(_sidecars(leases, now_s))
+
+
+def _detectors(rows: list[Row]) -> Table:
     table = plain_table("Detectors")
     table.add_column("detector", overflow="fold")
     table.add_column("state")
@@ -118,13 +152,28 @@ def _print_text(rows: list[Row], prefix: str) -> None:
             _duration(row["lag_s"]),
             "never" if row["last_poll_s"] is None else f"{_duration(row['last_poll_s'])} ago",
         )
-    console.print(table)
-    if any(row["error"] for row in rows):
-        console.print()
-    for row in rows:
-        if row["error"]:
-            times = f" ({row['failures']:,} times in a row)" if row["failures"] > 1 else ""
-            console.print(Text.assemble((f"{row['detector']}", "bold red"), f"{times}: {row['error']}"))
+    return table
+
+
+def _sidecars(leases: list[Lease], now_s: float) -> Table:
+    """Return who shares the work. Ages are by the clocks of two hosts, so they are for the eye only."""
+    table = plain_table("Sidecars")
+    table.add_column("sidecar", overflow="fold")
+    table.add_column("release")
+    table.add_column("detectors", justify="right")
+    table.add_column("partitions", justify="right")
+    table.add_column("last sign of life", justify="right")
+    for lease in leases:
+        age_s = max(0.0, now_s - lease.updated_at / 1000)
+        style = "yellow" if age_s > lease.seconds else ""
+        table.add_row(
+            Text(lease.holder.rpartition(":")[0]),
+            Text(lease.release),
+            f"{sum(count > 0 for count in lease.held.values()):,}",
+            f"{sum(lease.held.values()):,}",
+            Text(f"{_duration(age_s)} ago", style=style),
+        )
+    return table
 
 
 def _moment(iso: str | None) -> str:
