@@ -23,7 +23,12 @@ class Sidecar:
     def __init__(self, folder, url, prefix):
         self._command = [sys.executable, "-m", "detector", "run", "-c", str(folder), "--log-format", "json"]
         self._command += ["--start", moment(START_MS)]
-        self._environment = os.environ | {"OPENSEARCH_URL": url, "OUTRIDER_INDEX_PREFIX": prefix}
+        self._environment = os.environ | {
+            "OPENSEARCH_URL": url,
+            "OUTRIDER_INDEX_PREFIX": prefix,
+            # A killed run leaves a lease behind, which the next one waits for.
+            "OUTRIDER_LEASE": "1",
+        }
 
     def start(self, n_windows):
         """Start a run over the first windows; return it once it has begun to work."""

@@ -52,7 +52,8 @@ def test_a_process_that_stands_still_past_the_pruning_and_goes_on_changes_nothin
         prune_journal(other, stores.journal, YEARS_LATER_MS)
 
     hits = set()
-    for step, window in enumerate(range(1, N_WINDOWS - 2, 3)):
+    stride = 3 if is_single else 6
+    for step, window in enumerate(range(1, N_WINDOWS - 2, stride)):
         if step % 3 == 2:
             go_on(window)
         fuse = Fuse(1 + step, lambda window=window: go_on(window + 2))
@@ -100,9 +101,9 @@ def test_shares_that_move_between_two_processes_give_the_documents_of_one(client
     stores = stores_of(client, f"{index_prefix}-torn")
     shares = [frozenset(range(step, 64, 3)) | frozenset(range(step * 9, step * 9 + 9)) for step in range(3)]
     jobs = [open_job(config, stores, START_MS, share=shares[0]) for _ in range(2)]
-    for step in range(N_WINDOWS // 4):
+    for step in range(N_WINDOWS // 8):
         for number, job in enumerate(jobs):
-            poll(job, stores, START_MS + 4 * step * MINUTE_MS, share=lambda n=step + number: shares[n % 3])
+            poll(job, stores, START_MS + 8 * step * MINUTE_MS, share=lambda n=step + number: shares[n % 3])
             assert {partition.log[-2:] for partition in job.partitions} == {f"{n:02d}" for n in job.share}
     for job in jobs:
         poll(job, stores, END_MS, share=lambda: frozenset(range(64)))

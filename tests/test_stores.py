@@ -202,12 +202,17 @@ class TestMarkers:
         assert lost == set()
         assert again == first
 
-    def test_reports_are_kept_by_detector(self, client, prefix):
-        """The last one counts."""
+    def test_reports_are_kept_by_detector_and_sidecar(self, client, prefix):
+        """The last one of each counts."""
         store = StateStore(client, prefix, RETRY)
         store.save_report("a", {"windows": 1}, 10)
         store.save_report("a", {"windows": 2}, 20)
-        assert store.reports(["a", "b"]) == {"a": {"windows": 2, "updated_at": 20}}
+        store.save_report("a", {"windows": 3}, 30, 7)
+        assert store.reports("a", range(10)) == {
+            0: {"windows": 2, "updated_at": 20},
+            7: {"windows": 3, "updated_at": 30},
+        }
+        assert store.reports("b", range(10)) == {}
 
 
 class TestDetectors:
