@@ -67,6 +67,7 @@ HOMES = {
     "rich": {"detector.commands"},
     "structlog": {
         "detector.commands",
+        "detector.keeper",
         "detector.open",
         "detector.poll",
         "detector.resume",
@@ -80,7 +81,7 @@ HOMES = {
 }
 """Library to the modules and packages that may import it."""
 
-CLOCK_READERS = ("detector.schedule", "detector.commands", "storage.embedded.node_status")
+CLOCK_READERS = ("detector.keeper", "detector.schedule", "detector.commands", "storage.embedded.node_status")
 """Everywhere else time is an argument; `time.monotonic`, which measures and dates nothing, is free."""
 
 ENVIRONMENT_READERS = ("storage.settings", "storage.node", "detector.commands")
