@@ -292,11 +292,11 @@ def test_saved_models_of_other_settings_are_refused() -> None:
         fleet_of(FIVE_MINUTES, np.arange(3, dtype=np.uint64)).load(0, saved)
     fleet = fleet_of(TWO_METRICS, np.arange(3, dtype=np.uint64))
     with pytest.raises(ValueError, match="missing arrays"):
-        fleet.load(0, {name: array for name, array in saved.items() if name != "course.seed"})
+        fleet.load(0, {name: array for name, array in saved.items() if name != "model.course.seed"})
     with pytest.raises(ValueError, match=r"`forest\.keys`"):
         fleet.load(0, saved | {"forest.keys": saved["forest.keys"][:2]})
-    with pytest.raises(ValueError, match=r"`course\.last_ms`"):
-        fleet.load(0, saved | {"course.last_ms": saved["course.last_ms"].astype(np.float64)})
+    with pytest.raises(ValueError, match=r"`model\.course\.last_ms`"):
+        fleet.load(0, saved | {"model.course.last_ms": saved["model.course.last_ms"].astype(np.float64)})
     with pytest.raises(ValueError, match=r"slots 1\.\.4 are not among the 3 models"):
         fleet.load(1, saved)
     with pytest.raises(ValueError, match=r"slots 2\.\.9"):

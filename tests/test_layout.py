@@ -43,7 +43,7 @@ HOMES = {
     "jgo": {"storage.embedded.distribution"},
     "llvmlite": {"detector.forest.kernels"},
     "msgpack": {"detector.packing"},
-    "numba": {"detector.forest.kernels", "detector.model.walk"},
+    "numba": {"detector.forest.kernels"},
     "numpy": {"detector", "features"},
     "opensearchpy": {"detector.commands", "storage"},
     "orjson": {"detector.commands", "detector.documents", "detector.layout", "detector.roster", "storage"},

@@ -8,18 +8,20 @@ import pytest
 from detector.model.season import (
     DAY_MS,
     HOUR_MS,
-    Rhythm,
-    Season,
-    allocate_season,
-    open_slot,
+    MOMENT,
+    RANGE,
+    allocate_ring,
     reset_season,
     rhythm_of,
+    slots_of,
+    turn_to,
 )
-from detector.model.threshold import ALARM, THETA, confidence, judge, reset_alarm
+from detector.model.threshold import ALARM, THETA, Verdict, confidence, judge, make_pace, reset_alarm
 
 INTERVAL_MS = 300_000
 CALM = 0.8
 DECAY = 1 / 2560
+PACE = make_pace(DECAY, INTERVAL_MS)
 
 
 class Bench:
@@ -27,22 +29,27 @@ class Bench:
 
     def __init__(self, interval_ms: int = INTERVAL_MS, n_calm: int = 400) -> None:
         self.interval_ms = interval_ms
-        self.rhythm: Rhythm = rhythm_of(interval_ms)
-        self.season: Season = allocate_season(1, 1, self.rhythm)
-        self.alarms = np.zeros(1, ALARM)
+        self.rhythm = rhythm_of(interval_ms)
+        self.ring = allocate_ring(1, 1, self.rhythm)
+        self.moment = np.zeros(1, MOMENT)[0]
+        self.ranges = np.zeros(1, np.dtype([("season", RANGE)], align=True))
+        self.alarm = np.zeros(1, ALARM)[0]
+        self.pace = make_pace(DECAY, interval_ms)
         self.time_ms = 1_400_000_000_000
-        reset_season(self.season, 0)
-        reset_alarm(self.alarms, 0)
+        reset_season(self.ring, 0, self.moment, self.ranges)
+        reset_alarm(self.alarm)
         for _ in range(n_calm):
             self.score(CALM)
 
-    def score(self, value: float, *, novel: bool = False) -> tuple[float, float]:
+    def score(self, value: float, *, novel: bool = False) -> Verdict:
         """Judge the next score."""
         self.time_ms += self.interval_ms
-        verdict = judge(self.alarms, self.season, self.rhythm, 0, self.time_ms, value, novel, DECAY)
-        place = open_slot(self.season, self.rhythm, 0, self.time_ms)
-        self.season.top_score[0, place] = max(self.season.top_score[0, place], value)
-        return verdict
+        slot = slots_of(self.rhythm, np.array([self.time_ms]))[0]
+        turn_to(self.ring, self.rhythm, 0, self.moment, self.ranges, slot)
+        past, rest_ms = self.moment["past_top_score"], self.rhythm.rest_ms
+        verdict = judge(self.alarm, past, self.pace, rest_ms, self.time_ms, value, novel)
+        self.moment["top_score"] = max(self.moment["top_score"], value)
+        return Verdict(*verdict)
 
     def wait(self, hours: float, value: float = CALM) -> None:
         """Let calm scores pass."""
@@ -89,7 +96,7 @@ def test_each_alarm_tires_for_two_weeks() -> None:
     """After ten alarms the bar is higher by nearly one; it comes down by half in ten days."""
     bench = Bench()
     for _ in range(10):
-        bench.alarms["fatigue"] += 0.1
+        bench.alarm["fatigue"] += 0.1
     tired = bench.score(CALM).threshold
     bench.wait(14 * 24 * math.log(2))
     rested = bench.score(CALM).threshold
@@ -102,12 +109,12 @@ def test_what_was_as_unusual_yesterday_is_excused_unless_the_value_is_novel() ->
     for novel in (False, True):
         bench = Bench()
         bench.score(2.0)
-        bench.alarms["echo"] = bench.alarms["fatigue"] = 0.0
+        bench.alarm["echo"] = bench.alarm["fatigue"] = 0.0
         bench.wait(24 + 1.5)
         assert (bench.score(2.0, novel=novel).grade > 0) == novel
         late = Bench()
         late.score(2.0)
-        late.alarms["echo"] = late.alarms["fatigue"] = 0.0
+        late.alarm["echo"] = late.alarm["fatigue"] = 0.0
         late.wait(24 + 3)
         assert late.score(2.0).grade > 0
 
@@ -134,5 +141,5 @@ def test_scores_of_a_nearly_empty_forest_neither_alarm_nor_mute(n_calm: int) -> 
 @pytest.mark.parametrize(("n_points", "expected"), [(0, 0), (32, 0), (256, 0.880), (60_000, 1)])
 def test_confidence_is_that_of_the_reference(n_points: int, expected: float) -> None:
     """Figures of AWS RCF with an output after 32 points; lower quality lowers it in proportion."""
-    assert confidence(n_points, 1.0, DECAY) == pytest.approx(expected, abs=1e-3)
-    assert confidence(n_points, 0.5, DECAY) == pytest.approx(expected / 2, abs=1e-3)
+    assert confidence(n_points, 1.0, PACE) == pytest.approx(expected, abs=1e-3)
+    assert confidence(n_points, 0.5, PACE) == pytest.approx(expected / 2, abs=1e-3)

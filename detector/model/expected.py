@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.forest.kernels.kernel import inner
-from detector.model.season import Rhythm, Season, past_range
+from detector.model.season import Record
 
-SPANS = np.array([1.0, 4.0, 16.0, 64.0])
+SPANS = (1.0, 4.0, 16.0, 64.0)
 """Of the first predictors: the last value, and exponential means with the weights of means over so many."""
+
+LEVEL_WEIGHTS = tuple(2.0 / (span + 1.0) for span in SPANS)
+"""Weight of the newest value in each, once there are as many."""
 
 N_LEVELS = 4
 SEASON_MIDDLE, SEASON_STEP = 4, 5
@@ -42,6 +45,9 @@ ERROR_WEIGHT = 1.0 / 64.0
 """Weight of the newest error: a predictor that has become better takes over
 within hours, not on one lucky value."""
 
+SETTLED = 64
+"""Errors after which every weight is what it stays; nothing need be counted further."""
+
 STEP = 0.1
 """Step of a band's side, in units of the scale: the side forgets in some 200 windows, its share
 of misses varies by less than 1 %."""
@@ -51,43 +57,26 @@ START_REACH = 2.5
 
 BAND = np.dtype(
     [
-        ("n_errors", np.int64),
-        ("misses", np.int64),
         ("scale", np.float64),
         ("below", np.float64),
         ("above", np.float64),
         ("last", np.float64),
-        ("last_ms", np.int64),
+        ("past_middle", np.float64),
         ("far_share", np.float64),
+        ("level", np.float64, (N_LEVELS,)),
+        ("error", np.float64, (N_PREDICTORS,)),
+        ("n_errors", np.int32),
+        ("misses", np.int32),
+        ("n_middle", np.int32),
+        ("n_step", np.int32),
+        ("change", np.float64, (MISSES_IN_A_ROW - 1,)),
     ],
     align=True,
 )
-"""Per model and metric: errors so far, misses in a row, mean absolute error, reach of the sides in units of it, the
-last value and its window end, and discounted share of far values."""
-
-
-class Expected(NamedTuple):
-    """State of the expectation; the leading axis is the model.
-
-    Attributes
-    ----------
-    band
-        Records of `BAND`, shape (n_models, n_metrics).
-    level
-        The last value and the three means, float64, shape (n_models, n_metrics, 4); NaN at first.
-    change
-        Changes from value to value within the misses in a row, float64, shape (n_models, n_metrics, 7).
-    error
-        Discounted absolute error of each predictor, float64, shape (n_models, n_metrics, 6).
-    n_known
-        Errors behind it, int64, same shape: seasonal predictors begin later.
-    """
-
-    band: NDArray[np.void]
-    level: NDArray[np.float64]
-    change: NDArray[np.float64]
-    error: NDArray[np.float64]
-    n_known: NDArray[np.int64]
+"""Per model and metric: mean absolute error, reach of the sides in units of it, the last value, the middle of the range
+a season before it, and the discounted share of far values; the four levels, NaN at first, and the discounted absolute
+error of each predictor; errors so far of the levels, misses in a row, and errors so far of the two seasonal predictors,
+all but the second counted up to 64; changes from value to value within the misses in a row."""
 
 
 class Forecast(NamedTuple):
@@ -98,162 +87,146 @@ class Forecast(NamedTuple):
     upper: float
 
 
-def allocate_expected(n_models: int, n_metrics: int) -> Expected:
-    """Return the state of `n_models` models; a model is usable after `reset_expected`."""
-    return Expected(
-        band=np.zeros((n_models, n_metrics), BAND),
-        level=np.zeros((n_models, n_metrics, N_LEVELS)),
-        change=np.zeros((n_models, n_metrics, MISSES_IN_A_ROW - 1)),
-        error=np.zeros((n_models, n_metrics, N_PREDICTORS)),
-        n_known=np.zeros((n_models, n_metrics, N_PREDICTORS), np.int64),
-    )
+@inner
+def reset_band(band: Record) -> None:
+    """Forget the values and errors of a metric."""
+    band["scale"] = 0.0
+    band["below"] = START_REACH
+    band["above"] = START_REACH
+    band["last"] = np.nan
+    band["past_middle"] = np.nan
+    band["far_share"] = 0.0
+    band["level"][:] = np.nan
+    band["error"][:] = 0.0
+    band["n_errors"] = 0
+    band["misses"] = 0
+    band["n_middle"] = 0
+    band["n_step"] = 0
+    band["change"][:] = 0.0
 
 
 @inner
-def reset_expected(expected: Expected, model: int) -> None:
-    """Forget the errors of a model."""
-    for metric in range(expected.band.shape[1]):
-        record = expected.band[model, metric]
-        record["n_errors"] = 0
-        record["misses"] = 0
-        record["scale"] = 0.0
-        record["below"] = START_REACH
-        record["above"] = START_REACH
-        record["last"] = np.nan
-        record["last_ms"] = 0
-        record["far_share"] = 0.0
-    expected.level[model] = np.nan
-    expected.change[model] = 0.0
-    expected.error[model] = 0.0
-    expected.n_known[model] = 0
+def predict(band: Record, past_middle: float, panel: NDArray[np.float64]) -> None:
+    """Write what each predictor says, float64, shape (6,), NaN where it has no data yet.
 
-
-@inner
-def predict(
-    expected: Expected,
-    season: Season,
-    rhythm: Rhythm,
-    model: int,
-    metric: int,
-    time_ms: int,
-    panel: NDArray[np.float64],
-) -> None:
-    """Write what each predictor says about the value at `time_ms`, NaN where it has no data yet."""
+    `past_middle` is the middle of the range a season before the window to come, NaN where there was none.
+    """
+    level = band["level"]
     for predictor in range(N_LEVELS):
-        panel[predictor] = expected.level[model, metric, predictor]
+        panel[predictor] = level[predictor]
     if np.isnan(panel[0]):
-        panel[:] = np.nan
-        return
-    here = _season_middle(season, rhythm, model, metric, time_ms)
-    there = _season_middle(season, rhythm, model, metric, expected.band[model, metric]["last_ms"])
-    panel[SEASON_MIDDLE] = here
-    panel[SEASON_STEP] = panel[0] + here - there
+        panel[SEASON_MIDDLE] = np.nan
+    else:
+        panel[SEASON_MIDDLE] = past_middle
+    panel[SEASON_STEP] = panel[0] + past_middle - band["past_middle"]
 
 
 @inner
-def _season_middle(season: Season, rhythm: Rhythm, model: int, metric: int, time_ms: int) -> float:
-    low, high = past_range(season, rhythm, model, metric, time_ms, 0)
-    return 0.5 * low + 0.5 * high if low <= high else np.nan
+def forecast(band: Record, panel: NDArray[np.float64]) -> Forecast:
+    """Return what the best predictor says, and the band around it."""
+    error = band["error"]
+    value, least = panel[0], error[0]
+    for predictor in range(1, N_LEVELS):
+        if band["n_errors"] > 0 and error[predictor] < least:
+            value, least = panel[predictor], error[predictor]
+    for predictor, n_known in ((SEASON_MIDDLE, band["n_middle"]), (SEASON_STEP, band["n_step"])):
+        if n_known > 0 and error[predictor] < least and not np.isnan(panel[predictor]):
+            value, least = panel[predictor], error[predictor]
+    return Forecast(value, value - band["below"] * band["scale"], value + band["above"] * band["scale"])
 
 
 @inner
-def forecast(expected: Expected, model: int, metric: int, panel: NDArray[np.float64]) -> Forecast:
-    """Return the best predictor's value and the band around it."""
-    value = panel[_best(expected.error[model, metric], expected.n_known[model, metric], panel)]
-    record = expected.band[model, metric]
-    return Forecast(
-        value, value - record["below"] * record["scale"], value + record["above"] * record["scale"]
-    )
-
-
-@inner
-def _best(error: NDArray[np.float64], n_known: NDArray[np.int64], panel: NDArray[np.float64]) -> int:
-    """Return the predictor with the smallest error among those that speak; at first, the last value."""
-    best = 0
-    for predictor in range(1, N_PREDICTORS):
-        proven = n_known[predictor] > 0 and not np.isnan(panel[predictor])
-        if proven and error[predictor] < error[best]:
-            best = predictor
-    return best
-
-
-@inner
-def learn(
-    expected: Expected,
-    model: int,
-    metric: int,
-    time_ms: int,
-    panel: NDArray[np.float64],
-    said: Forecast,
-    value: float,
-) -> None:
+def learn(band: Record, past_middle: float, panel: NDArray[np.float64], said: Forecast, value: float) -> None:
     """Enter the value that came: levels and errors of the predictors, scale and sides of the band."""
-    record = expected.band[model, metric]
-    level = expected.level[model, metric]
-    change = abs(value - record["last"])
-    record["last"] = value
-    record["last_ms"] = time_ms
+    change = abs(value - band["last"])
+    band["last"] = value
+    band["past_middle"] = past_middle
     if np.isnan(said.expected):
-        level[:] = value
+        band["level"][:] = value
         return
     below, above = value < said.lower, value > said.upper
     if below or above:
-        if record["misses"] > 0:
-            expected.change[model, metric, record["misses"] - 1] = change
-        record["misses"] += 1
+        if _note_miss(band, change) == MISSES_IN_A_ROW:
+            _start_again(band, panel, value)
+            return
     else:
-        record["misses"] = 0
-    if record["misses"] == MISSES_IN_A_ROW:
-        _start_again(expected, model, metric, panel, value)
-        return
-    if _is_far(record, said, value):
-        return
-    record["n_errors"] += 1
-    weight = max(ERROR_WEIGHT, 1.0 / record["n_errors"])
-    record["scale"] += weight * (abs(value - said.expected) - record["scale"])
-    record["below"] = max(0.0, record["below"] + STEP * (below - MISS_RATE))
-    record["above"] = max(0.0, record["above"] + STEP * (above - MISS_RATE))
-    _learn_panel(expected.error[model, metric], expected.n_known[model, metric], panel, value)
-    for predictor in range(N_LEVELS):
-        weight = max(2.0 / (SPANS[predictor] + 1.0), 1.0 / (record["n_errors"] + 1.0))
-        level[predictor] += weight * (value - level[predictor])
+        band["misses"] = 0
+    if not _is_far(band, said, value):
+        _learn_band(band, below, above, abs(value - said.expected))
+        _learn_panel(band, panel, value)
 
 
 @inner
-def _is_far(record: NDArray[np.void], said: Forecast, value: float) -> bool:
+def _note_miss(band: Record, change: float) -> int:
+    """Count a miss, and keep the change that led to it; return how many there were in a row."""
+    misses = band["misses"]
+    if misses > 0:
+        band["change"][misses - 1] = change
+    band["misses"] = misses + 1
+    return int(misses + 1)
+
+
+@inner
+def _is_far(band: Record, said: Forecast, value: float) -> bool:
     """Return whether a value is to be taken for an anomaly, and enter it into the share of far ones."""
     reach = max(said.expected - said.lower, said.upper - said.expected)
-    far = record["n_errors"] >= FAR_FROM and abs(value - said.expected) > FAR * reach
-    record["far_share"] += ERROR_WEIGHT * (far - record["far_share"])
-    return bool(far and record["far_share"] <= MAX_FAR_SHARE)
+    far = band["n_errors"] >= FAR_FROM and abs(value - said.expected) > FAR * reach
+    band["far_share"] += ERROR_WEIGHT * (far - band["far_share"])
+    return bool(far and band["far_share"] <= MAX_FAR_SHARE)
 
 
 @inner
-def _learn_panel(
-    error: NDArray[np.float64], n_known: NDArray[np.int64], panel: NDArray[np.float64], value: float
+def _learn_band(
+    band: Record,
+    below: bool,  # noqa: FBT001 - kernels have no keywords
+    above: bool,  # noqa: FBT001
+    error: float,
 ) -> None:
-    """Enter the errors of those predictors that spoke."""
-    for predictor in range(N_PREDICTORS):
-        if not np.isnan(panel[predictor]):
-            n_known[predictor] += 1
-            weight = max(ERROR_WEIGHT, 1.0 / n_known[predictor])
-            error[predictor] += weight * (abs(value - panel[predictor]) - error[predictor])
+    """Enter an error into the scale, and the side on which it fell into the reach of both."""
+    band["n_errors"] = min(band["n_errors"] + 1, SETTLED)
+    band["scale"] += _weight(band["n_errors"]) * (error - band["scale"])
+    band["below"] = max(0.0, band["below"] + STEP * (below - MISS_RATE))
+    band["above"] = max(0.0, band["above"] + STEP * (above - MISS_RATE))
 
 
 @inner
-def _start_again(
-    expected: Expected, model: int, metric: int, panel: NDArray[np.float64], value: float
-) -> None:
-    """Take the values that fell outside in a row for normal: their level, and their changes for a scale."""
-    record = expected.band[model, metric]
-    record["scale"] = max(record["scale"], _middle(expected.change[model, metric]))
-    record["misses"] = 0
-    record["below"] = START_REACH
-    record["above"] = START_REACH
-    expected.level[model, metric] = value
-    error = expected.error[model, metric]
+def _weight(n_errors: int) -> float:
+    """Return the weight of the newest of so many errors."""
+    return ERROR_WEIGHT if n_errors >= SETTLED else 1.0 / n_errors
+
+
+@inner
+def _learn_panel(band: Record, panel: NDArray[np.float64], value: float) -> None:
+    """Enter the value into the errors of those predictors that spoke, and into the levels."""
+    error, level, n_errors = band["error"], band["level"], band["n_errors"]
+    weight = _weight(n_errors)
     for predictor in range(N_LEVELS):
-        error[predictor] = record["scale"]
+        error[predictor] += weight * (abs(value - panel[predictor]) - error[predictor])
+        newest = LEVEL_WEIGHTS[predictor]
+        if n_errors < SETTLED:
+            newest = max(newest, 1.0 / (n_errors + 1.0))
+        level[predictor] += newest * (value - level[predictor])
+    if not np.isnan(panel[SEASON_MIDDLE]):
+        band["n_middle"] = min(band["n_middle"] + 1, SETTLED)
+        weight = _weight(band["n_middle"])
+        error[SEASON_MIDDLE] += weight * (abs(value - panel[SEASON_MIDDLE]) - error[SEASON_MIDDLE])
+    if not np.isnan(panel[SEASON_STEP]):
+        band["n_step"] = min(band["n_step"] + 1, SETTLED)
+        weight = _weight(band["n_step"])
+        error[SEASON_STEP] += weight * (abs(value - panel[SEASON_STEP]) - error[SEASON_STEP])
+
+
+@inner
+def _start_again(band: Record, panel: NDArray[np.float64], value: float) -> None:
+    """Take the values that fell outside in a row for normal: their level, and their changes for a scale."""
+    band["scale"] = max(band["scale"], _middle(band["change"]))
+    band["misses"] = 0
+    band["below"] = START_REACH
+    band["above"] = START_REACH
+    band["level"][:] = value
+    error = band["error"]
+    for predictor in range(N_LEVELS):
+        error[predictor] = band["scale"]
     for predictor in range(N_LEVELS, N_PREDICTORS):
         if not np.isnan(panel[predictor]):
             error[predictor] = max(error[predictor], abs(value - panel[predictor]))

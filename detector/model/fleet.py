@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.forest.state import ForestShape, allocate
-from detector.model.expected import allocate_expected
-from detector.model.season import Rhythm, allocate_season, rhythm_of
-from detector.model.threshold import ALARM
-from detector.model.transform import N_COLUMNS, allocate_transform
-from detector.model.walk import COURSE, MAX_WARM_UP, Columns, Models, Plan, Rows, begin, walk
+from detector.forest.state import ForestShape
+from detector.model.season import Rhythm, rhythm_of, slots_of
+from detector.model.state import Models, allocate_models, begin, lines_of
+from detector.model.transform import N_COLUMNS
+from detector.model.walk import MAX_WARM_UP, Columns, Plan, Rows, walk
 
 N_TREES = 32
 """Of the plugin's 50. On labelled series both measure alike (NAB 72.8); 25 do on average, but one seed in twelve gives
@@ -78,7 +77,7 @@ class ModelSettings:
     @property
     def plan(self) -> Plan:
         """What the kernel needs to know."""
-        return Plan(self.rhythm, 1.0 / self.recency_emphasis, self.shingle_size or 0)
+        return Plan(self.rhythm, 1.0 / self.recency_emphasis, self.interval_ms, self.shingle_size or 0)
 
 
 class ScoredBlock(NamedTuple):
@@ -123,6 +122,7 @@ class Fleet:
         self.n_models = 0
         self._plan = settings.plan
         self._models = _allocate(settings, MIN_CAPACITY)
+        self._lines = lines_of(self._models)
 
     @property
     def model_bytes(self) -> int:
@@ -139,9 +139,10 @@ class Fleet:
         """
         _check("seeds", seeds, np.uint64, (None,))
         needed = self.n_models + len(seeds)
-        capacity = len(self._models.course)
+        capacity = len(self._models.model)
         if needed > capacity:
             self._models = _grown(self.settings, self._models, max(needed, capacity + capacity // 4))
+            self._lines = lines_of(self._models)
         begin(self._models, self.n_models, seeds)
         self.n_models = needed
 
@@ -174,7 +175,9 @@ class Fleet:
         """
         self._check_block(slots, end_times_ms, values, present)
         columns = _columns(values.shape)
-        walk(self._models, self._plan, Rows(slots, end_times_ms, values, present), columns)
+        seasons = slots_of(self._plan.rhythm, end_times_ms)
+        rows = Rows(slots, end_times_ms, seasons, values, present)
+        walk(self._models, self._lines, self._plan, rows, columns)
         return ScoredBlock(*columns)
 
     def _check_block(
@@ -192,7 +195,9 @@ class Fleet:
         if slots.size and not 0 <= slots.min() <= slots.max() < self.n_models:
             msg = f"`slots` must be in 0..{self.n_models - 1}, got {slots.min()}..{slots.max()}"
             raise ValueError(msg)
-        if len(np.unique(slots)) != len(slots):
+        is_named = np.zeros(self.n_models, np.bool_)
+        is_named[slots] = True
+        if np.count_nonzero(is_named) != len(slots):
             msg = "`slots` names a model twice: give each model once, with all its windows"
             raise ValueError(msg)
         if (np.diff(end_times_ms) <= 0).any():
@@ -223,7 +228,7 @@ class Fleet:
             missing, unknown = sorted(own.keys() - arrays.keys()), sorted(arrays.keys() - own.keys())
             msg = f"saved models do not fit: missing arrays {missing}, unknown arrays {unknown}"
             raise ValueError(msg)
-        n_saved = len(arrays["course.seed"])
+        n_saved = len(arrays["model.course.seed"])
         for name, array in own.items():
             _check(name, arrays[name], array.dtype, (n_saved, *array.shape[1:]))
         self._check_range(first, first + n_saved)
@@ -237,16 +242,9 @@ class Fleet:
 
 
 def _allocate(settings: ModelSettings, n_models: int) -> Models:
-    n_features = settings.n_features
-    return Models(
-        course=np.zeros(n_models, COURSE),
-        waiting_ms=np.zeros((n_models, MAX_WARM_UP), np.int64),
-        waiting=np.zeros((n_models, MAX_WARM_UP, n_features)),
-        transform=allocate_transform(n_models, n_features, settings.shingle_size or 0),
-        season=allocate_season(n_models, n_features, settings.rhythm),
-        alarms=np.zeros(n_models, ALARM),
-        expected=allocate_expected(n_models, n_features),
-        forest=allocate(settings.forest_shape, n_models),
+    n_metrics, shingle_size = settings.n_features, settings.shingle_size or 0
+    return allocate_models(
+        n_models, n_metrics, settings.rhythm, shingle_size, MAX_WARM_UP, settings.forest_shape
     )
 
 
@@ -260,29 +258,29 @@ def _grown(settings: ModelSettings, models: Models, n_models: int) -> Models:
 
 def _named_arrays(state: Any, prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:  # noqa: ANN401 - nested state
     """Yield every plain array of a nested state with its dotted name; a record array yields one a field."""
-    for name, part in zip(state._fields, state, strict=True):
-        if hasattr(part, "_fields"):
-            yield from _named_arrays(part, f"{prefix}{name}.")
-        elif part.dtype.names is None:
-            yield f"{prefix}{name}", part
-        else:
-            for field in part.dtype.names:
-                yield f"{prefix}{name}.{field}", part[field]
+    if hasattr(state, "_fields"):
+        for name, part in zip(state._fields, state, strict=True):
+            yield from _named_arrays(part, f"{prefix}.{name}" if prefix else name)
+    elif state.dtype.names is None:
+        yield prefix, state
+    else:
+        for name in state.dtype.names:
+            yield from _named_arrays(state[name], f"{prefix}.{name}")
 
 
 def _columns(shape: tuple[int, ...]) -> Columns:
-    """Return empty verdicts for values of this shape."""
+    """Return room for the verdicts on values of this shape."""
     rows = shape[:2]
     return Columns(
-        score=np.full(rows, np.nan),
-        grade=np.full(rows, np.nan),
-        confidence=np.full(rows, np.nan),
-        threshold=np.full(rows, np.nan),
-        expected=np.full(shape, np.nan),
-        lower=np.full(shape, np.nan),
-        upper=np.full(shape, np.nan),
-        contribution=np.full(shape, np.nan),
-        status=np.zeros(rows, np.uint8),
+        score=np.empty(rows),
+        grade=np.empty(rows),
+        confidence=np.empty(rows),
+        threshold=np.empty(rows),
+        expected=np.empty(shape),
+        lower=np.empty(shape),
+        upper=np.empty(shape),
+        contribution=np.empty(shape),
+        status=np.empty(rows, np.uint8),
     )
 
 

@@ -7,10 +7,9 @@ stand out from the alarms before it. Knows scores and times, neither values nor 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detector.forest.kernels.kernel import inner
-from detector.model.season import HOUR_MS, Rhythm, Season, past_top_score
+from detector.model.season import HOUR_MS, Record
 
 THETA = 0.55
 """Discounted score that makes an alarm. Normal scores lie within about 0.3 of their mean, a
@@ -54,6 +53,28 @@ ALARM = np.dtype(
 left."""
 
 
+class Pace(NamedTuple):
+    """How fast a fleet forgets, with what would be computed anew for every point.
+
+    Attributes
+    ----------
+    time_decay
+        Rate at which forest and mean score forget, per window.
+    untrained
+        What the confidence lacks at first: exp(time_decay * 32) - 1.
+    step_ms
+        Nominal distance of two windows in milliseconds.
+    echo_kept, fatigue_kept
+        What is left of echo and fatigue a step later.
+    """
+
+    time_decay: float
+    untrained: float
+    step_ms: int
+    echo_kept: float
+    fatigue_kept: float
+
+
 class Verdict(NamedTuple):
     """What one score means: grade in 0..1 (0 = no alarm) and the score that an alarm would have taken."""
 
@@ -62,74 +83,89 @@ class Verdict(NamedTuple):
 
 
 @inner
-def reset_alarm(alarms: NDArray[np.void], model: int) -> None:
+def make_pace(time_decay: float, step_ms: int) -> Pace:
+    """Return the pace of a fleet."""
+    untrained = np.exp(time_decay * CONFIDENCE_OUTPUT_AFTER) - 1.0
+    return Pace(
+        time_decay, untrained, step_ms, _kept(step_ms, ECHO_DECAY_MS), _kept(step_ms, FATIGUE_DECAY_MS)
+    )
+
+
+@inner
+def _kept(elapsed_ms: int, decay_ms: int) -> float:
+    return float(np.exp(-float(elapsed_ms) / decay_ms))
+
+
+@inner
+def reset_alarm(alarm: Record) -> None:
     """Forget the scores and alarms of a model."""
-    record = alarms[model]
-    record["n_scores"] = 0
-    record["mean_score"] = 0.0
-    record["last_ms"] = NEVER_MS
-    record["last_alarm_ms"] = NEVER_MS
-    record["echo"] = 0.0
-    record["fatigue"] = 0.0
+    alarm["n_scores"] = 0
+    alarm["mean_score"] = 0.0
+    alarm["last_ms"] = NEVER_MS
+    alarm["last_alarm_ms"] = NEVER_MS
+    alarm["echo"] = 0.0
+    alarm["fatigue"] = 0.0
 
 
 @inner
 def judge(
-    alarms: NDArray[np.void],
-    season: Season,
-    rhythm: Rhythm,
-    model: int,
+    alarm: Record,
+    past_top_score: float,
+    pace: Pace,
+    rest_ms: int,
     time_ms: int,
     score: float,
     novel: bool,  # noqa: FBT001 - kernels have no keywords
-    time_decay: float,
 ) -> Verdict:
     """Return what a score means, and enter it into the memory of scores and alarms.
 
-    `novel` says that a value left everything seen so far: yesterday's scores do not excuse it. `time_decay`
-    is the forest's: the mean score forgets as the sample does. The season's slots do not hold this score
-    yet.
+    `past_top_score` is the highest score a season ago, 0 if none. `novel` says that a value left everything seen so
+    far: yesterday's scores do not excuse it. No alarm follows another within `rest_ms`.
     """
-    record = alarms[model]
-    _fade(record, time_ms)
-    usual = record["mean_score"] if record["n_scores"] > 0 else score
+    _fade(alarm, pace, time_ms)
+    is_first = alarm["n_scores"] == 0
+    usual = score if is_first else alarm["mean_score"]
     if not novel:
-        usual = max(usual, past_top_score(season, rhythm, model, time_ms))
+        usual = max(usual, past_top_score)
     surplus = score - usual - THETA
-    needed = record["echo"] + record["fatigue"]
-    rested = record["last_alarm_ms"] == NEVER_MS or time_ms - record["last_alarm_ms"] > rhythm.rest_ms
+    needed = alarm["echo"] + alarm["fatigue"]
+    rested = alarm["last_alarm_ms"] == NEVER_MS or time_ms - alarm["last_alarm_ms"] > rest_ms
     grade = 0.0
-    if rested and record["n_scores"] >= MEANT_AFTER and surplus >= needed:
+    if rested and alarm["n_scores"] >= MEANT_AFTER and surplus >= needed:
         grade = 1.0 - np.exp(-surplus - GRADE_FLOOR)
-        record["echo"] = max(record["echo"], surplus)
-        record["fatigue"] += FATIGUE_STEP
-        record["last_alarm_ms"] = time_ms
-    weight = max(time_decay, 1.0 / (record["n_scores"] + 2.0))
-    record["mean_score"] += (score - record["mean_score"]) * (weight if record["n_scores"] > 0 else 1.0)
-    record["n_scores"] += 1
+        alarm["echo"] = max(alarm["echo"], surplus)
+        alarm["fatigue"] += FATIGUE_STEP
+        alarm["last_alarm_ms"] = time_ms
+    # The mean score forgets as the forest's sample does.
+    weight = 1.0 if is_first else max(pace.time_decay, 1.0 / (alarm["n_scores"] + 2.0))
+    alarm["mean_score"] += (score - alarm["mean_score"]) * weight
+    alarm["n_scores"] += 1
     return Verdict(grade, usual + THETA + needed)
 
 
 @inner
-def _fade(record: NDArray[np.void], time_ms: int) -> None:
+def _fade(alarm: Record, pace: Pace, time_ms: int) -> None:
     """Let what alarms have left decay to `time_ms`."""
-    if record["last_ms"] != NEVER_MS:
-        elapsed_ms = float(time_ms - record["last_ms"])
-        record["echo"] *= np.exp(-elapsed_ms / ECHO_DECAY_MS)
-        record["fatigue"] *= np.exp(-elapsed_ms / FATIGUE_DECAY_MS)
-    record["last_ms"] = time_ms
+    if alarm["last_alarm_ms"] != NEVER_MS:
+        elapsed_ms = time_ms - alarm["last_ms"]
+        if elapsed_ms == pace.step_ms:
+            alarm["echo"] *= pace.echo_kept
+            alarm["fatigue"] *= pace.fatigue_kept
+        else:
+            alarm["echo"] *= _kept(elapsed_ms, ECHO_DECAY_MS)
+            alarm["fatigue"] *= _kept(elapsed_ms, FATIGUE_DECAY_MS)
+    alarm["last_ms"] = time_ms
 
 
 @inner
-def confidence(n_points: int, quality: float, time_decay: float) -> float:
+def confidence(n_points: int, quality: float, pace: Pace) -> float:
     """Return how far the forest is trained, 0..1, times the share of values that were there.
 
     Source: the `confidence` of AWS RCF, with `time_decay * n_points` as the expected number of forgettings.
     """
-    forgettings = time_decay * n_points
+    forgettings = pace.time_decay * n_points
     if n_points <= CONFIDENCE_OUTPUT_AFTER:
         return 0.0
     if forgettings >= CERTAIN_AFTER:
         return quality
-    untrained = np.exp(time_decay * CONFIDENCE_OUTPUT_AFTER) - 1.0
-    return float(quality * (1.0 - untrained / (np.exp(forgettings) - 1.0)))
+    return float(quality * (1.0 - pace.untrained / (np.exp(forgettings) - 1.0)))

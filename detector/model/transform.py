@@ -1,16 +1,14 @@
-"""From the values of a window to the point that the forest sees: several time scales, or a shingle.
+"""From the values of a window to the point that the forest sees: several time scales, and their frozen scale.
 
 Per metric, five columns: the value, its means over the last 4, 16 and 64 values, and the mean of the last 16
 seasonal residuals (how far outside yesterday's range at this time). Knows neither forest nor alarm.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.forest.kernels.kernel import inner, kernel
-from detector.model.season import Rhythm, Season, past_range
+from detector.forest.kernels.kernel import inner
+from detector.model.season import Record
 
 SHORT, MEDIUM, LONG = 4, 16, 64
 """Values behind the three means: each four times the last, so a disturbance
@@ -35,80 +33,53 @@ KNEE = 16.0
 """Beyond so many deviations a column grows with the logarithm: the forest sees -128 to 128, and a value of a
 million deviations must still lie beyond one of a thousand."""
 
-METRIC = np.dtype(
+COLUMNS = np.dtype(
     [
         ("pushed", np.int64),
         ("last", np.float64),
         ("lowest", np.float64),
         ("highest", np.float64),
+        ("feature", np.float64, (N_COLUMNS,)),
+        ("center", np.float64, (N_COLUMNS,)),
+        ("spread", np.float64, (N_COLUMNS,)),
+        ("values", np.float64, (SHORT,)),
+        ("residuals", np.float64, (RESIDUALS,)),
+        ("shorts", np.float64, (MEDIUM,)),
+        ("mediums", np.float64, (LONG,)),
     ],
     align=True,
 )
-"""Per model and metric: values entered so far, the last of them, and their range."""
+"""Per model and metric: values entered so far, the last of them, and their range.
 
+`feature` has the five columns of the last value before scaling. `center` and `spread` are the frozen scale: median and
+standard deviation of each column over the warm-up. The long means vary less than the value and count as much. The
+residual has the center 0 and the spread of the value: in the warm-up there may be no season to compare with. A center
+of NaN waits for the first value, a spread of 0 for the first change.
 
-class Transform(NamedTuple):
-    """State of the transform; the leading axis is the model.
-
-    Attributes
-    ----------
-    metric
-        Records of `METRIC`, shape (n_models, n_metrics).
-    recent
-        Ring of the last values, float64, shape (n_models, n_metrics, at least 64, a power of two).
-    residual
-        Ring of seasonal residuals, float64, shape (n_models, n_metrics, 16).
-    feature
-        The five columns of the last value before scaling, float64, shape (n_models, n_metrics, 5).
-    center, spread
-        Frozen scale of the columns: median and standard deviation of each over the warm-up, float64, shape
-        (n_models, n_metrics, 5). The long means vary less than the value and count as much. The residual has the
-        center 0 and the spread of the value: in the warm-up there may be no season to compare with. A center of
-        NaN waits for the first value, a spread of 0 for the first change.
-    """
-
-    metric: NDArray[np.void]
-    recent: NDArray[np.float64]
-    residual: NDArray[np.float64]
-    feature: NDArray[np.float64]
-    center: NDArray[np.float64]
-    spread: NDArray[np.float64]
-
-
-def allocate_transform(n_models: int, n_metrics: int, shingle_size: int) -> Transform:
-    """Return the state of `n_models` models (`shingle_size` 0 = five columns), to be reset before use."""
-    ring = LONG
-    while ring < shingle_size:
-        ring *= 2
-    return Transform(
-        metric=np.zeros((n_models, n_metrics), METRIC),
-        recent=np.zeros((n_models, n_metrics, ring)),
-        residual=np.zeros((n_models, n_metrics, RESIDUALS)),
-        feature=np.zeros((n_models, n_metrics, N_COLUMNS)),
-        center=np.zeros((n_models, n_metrics, N_COLUMNS)),
-        spread=np.zeros((n_models, n_metrics, N_COLUMNS)),
-    )
+The others are rings of the last values and residuals, and of the last sums of 4 and of 16 values. A sum of 16 is one of
+four sums of 4, and a sum of 64 one of four sums of 16: a dozen additions, and nothing that drifts.
+"""
 
 
 @inner
-def reset_transform(transform: Transform, model: int) -> None:
-    """Forget the values of a model; its scale stays."""
-    for metric in range(transform.metric.shape[1]):
-        record = transform.metric[model, metric]
-        record["pushed"] = 0
-        record["last"] = np.nan
-        record["lowest"] = np.inf
-        record["highest"] = -np.inf
-    transform.recent[model] = 0.0
-    transform.residual[model] = 0.0
-    transform.feature[model] = 0.0
+def reset_columns(columns: Record) -> None:
+    """Forget the values of a metric; its scale stays."""
+    columns["pushed"] = 0
+    columns["last"] = np.nan
+    columns["lowest"] = np.inf
+    columns["highest"] = -np.inf
+    columns["feature"][:] = 0.0
+    columns["values"][:] = 0.0
+    columns["residuals"][:] = 0.0
+    columns["shorts"][:] = 0.0
+    columns["mediums"][:] = 0.0
 
 
 @inner
-def reset_scale(transform: Transform, model: int) -> None:
-    """Forget the scale of a model."""
-    transform.center[model] = np.nan
-    transform.spread[model] = 0.0
+def reset_scale(columns: Record) -> None:
+    """Forget the scale of a metric."""
+    columns["center"][:] = np.nan
+    columns["spread"][:] = 0.0
 
 
 @inner
@@ -125,89 +96,97 @@ def clean(values: NDArray[np.float64], cleaned: NDArray[np.float64]) -> int:
     return n_known
 
 
-@kernel
-def freeze_scale(transform: Transform, model: int, rows: NDArray[np.float64]) -> None:
-    """Set the scale of every column from rows of values, float64, shape (n_rows, n_metrics), NaN = missing."""
-    known = np.empty(rows.shape[0])
-    for metric in range(rows.shape[1]):
-        n_known = 0
-        for row in range(rows.shape[0]):
-            if not np.isnan(rows[row, metric]):
-                known[n_known] = rows[row, metric]
-                n_known += 1
-        center, spread = transform.center[model, metric], transform.spread[model, metric]
-        center[:] = np.nan
-        spread[:] = 0.0
-        if n_known > 0:
-            for column in range(RESIDUAL_MEAN):
-                means = _means(known[:n_known], SPANS[column])
-                center[column] = np.median(means)
-                spread[column] = _deviation(means)
-            center[RESIDUAL_MEAN] = 0.0
-            spread[RESIDUAL_MEAN] = spread[VALUE]
+@inner
+def freeze_scale(
+    columns: Record,
+    values: NDArray[np.float64],
+    n_rows: int,
+    known: NDArray[np.float64],
+    means: NDArray[np.float64],
+) -> None:
+    """Set the scale of a metric's columns from the first `n_rows` of its values, float64, NaN = missing.
+
+    `known` and `means` are working memory of at least as many elements. Modified in place.
+    """
+    n_known = 0
+    for row in range(n_rows):
+        if not np.isnan(values[row]):
+            known[n_known] = values[row]
+            n_known += 1
+    center, spread = columns["center"], columns["spread"]
+    center[:] = np.nan
+    spread[:] = 0.0
+    if n_known > 0:
+        for column in range(RESIDUAL_MEAN):
+            _fill_means(known, n_known, SPANS[column], means)
+            spread[column] = _deviation(means, n_known)
+            _sort(means, n_known)
+            center[column] = 0.5 * means[(n_known - 1) // 2] + 0.5 * means[n_known // 2]
+        center[RESIDUAL_MEAN] = 0.0
+        spread[RESIDUAL_MEAN] = spread[VALUE]
 
 
-@kernel
-def _means(values: NDArray[np.float64], span: int) -> NDArray[np.float64]:
-    """Return the mean of the last `span` values at each value, of those there are at the beginning."""
-    means = np.empty(values.shape[0])
-    for place in range(values.shape[0]):
+@inner
+def _fill_means(values: NDArray[np.float64], n_values: int, span: int, means: NDArray[np.float64]) -> None:
+    """Write the mean of the last `span` values at each value, of those there are at the beginning."""
+    for place in range(n_values):
         first = max(0, place + 1 - span)
         total = 0.0
-        for value in values[first : place + 1]:
-            total += value
+        for index in range(first, place + 1):
+            total += values[index]
         means[place] = total / (place + 1 - first)
-    return means
 
 
-@kernel
-def _deviation(values: NDArray[np.float64]) -> float:
-    """Return the standard deviation; in units of the largest one, so that squares stay finite."""
-    n_values = values.shape[0]
+@inner
+def _sort(values: NDArray[np.float64], n_values: int) -> None:
+    """Sort the first values by insertion: they are some hundred, and numba's own sort allocates."""
+    for place in range(1, n_values):
+        value = values[place]
+        hole = place
+        while hole > 0 and values[hole - 1] > value:
+            values[hole] = values[hole - 1]
+            hole -= 1
+        values[hole] = value
+
+
+@inner
+def _deviation(values: NDArray[np.float64], n_values: int) -> float:
+    """Return the standard deviation of the first values; in units of the largest one, so that squares stay finite."""
     mean = 0.0
-    for value in values:
-        mean += value / n_values
+    for index in range(n_values):
+        mean += values[index] / n_values
     unit = 0.0
-    for value in values:
-        unit = max(unit, abs(value - mean))
+    for index in range(n_values):
+        unit = max(unit, abs(values[index] - mean))
     # A rest of rounding in the mean of equal values is not a deviation.
     if unit <= 1e-14 * abs(mean):
         return 0.0
     total = 0.0
-    for value in values:
-        ratio = (value - mean) / unit
+    for index in range(n_values):
+        ratio = (values[index] - mean) / unit
         total += ratio * ratio
     return float(unit * np.sqrt(total / n_values))
 
 
 @inner
-def push(
-    transform: Transform, season: Season, rhythm: Rhythm, model: int, time_ms: int, row: NDArray[np.float64]
-) -> bool:
-    """Enter a row of values, NaN = missing; return whether one of them is novel.
+def push(columns: Record, past_low: float, past_high: float, value: float) -> bool:
+    """Enter a value that is not missing; return whether it is novel.
 
-    A missing value enters no ring, no mean and no range: the columns of its metric stay what they were.
+    The range a season ago is (inf, -inf) where there was none. A missing value is not entered: the columns of its
+    metric stay what they were.
     """
-    novel = False
-    for metric in range(row.shape[0]):
-        value = row[metric]
-        if np.isnan(value):
-            continue
-        record = transform.metric[model, metric]
-        novel = novel or _is_novel(value, record["lowest"], record["highest"])
-        record["lowest"] = min(record["lowest"], value)
-        record["highest"] = max(record["highest"], value)
-        low, high = past_range(season, rhythm, model, metric, time_ms, rhythm.value_tolerance_ms)
-        residual = 0.0
-        if low <= high:
-            residual = max(value - high, 0.0) + min(value - low, 0.0)
-        recent, residuals = transform.recent[model, metric], transform.residual[model, metric]
-        pushed = record["pushed"]
-        recent[pushed & (recent.shape[0] - 1)] = value
-        residuals[pushed & (RESIDUALS - 1)] = residual
-        record["pushed"] = pushed + 1
-        record["last"] = value
-        _describe(recent, residuals, pushed + 1, transform.feature[model, metric])
+    novel = _is_novel(value, columns["lowest"], columns["highest"])
+    columns["lowest"] = min(columns["lowest"], value)
+    columns["highest"] = max(columns["highest"], value)
+    residual = 0.0
+    if past_low <= past_high:
+        residual = max(value - past_high, 0.0) + min(value - past_low, 0.0)
+    pushed = columns["pushed"]
+    columns["values"][pushed & (SHORT - 1)] = value
+    columns["residuals"][pushed & (RESIDUALS - 1)] = residual
+    columns["pushed"] = pushed + 1
+    columns["last"] = value
+    _describe(columns, pushed)
     return novel
 
 
@@ -218,79 +197,50 @@ def _is_novel(value: float, lowest: float, highest: float) -> bool:
 
 
 @inner
-def _describe(
-    recent: NDArray[np.float64], residuals: NDArray[np.float64], pushed: int, feature: NDArray[np.float64]
-) -> None:
-    """Write the five columns before scaling; while there are few values, means are over those."""
-    mask = recent.shape[0] - 1
-    newest = pushed - 1
-    short, medium, long = min(pushed, SHORT), min(pushed, MEDIUM), min(pushed, LONG)
+def _describe(columns: Record, newest: int) -> None:
+    """Write the five columns before scaling; places of a ring that have had no value hold 0 and are not counted."""
+    pushed = newest + 1
+    feature = columns["feature"]
+    feature[VALUE] = columns["last"]
+    short = _total(columns["values"], 1, newest)
+    columns["shorts"][newest & (MEDIUM - 1)] = short
+    feature[SHORT_MEAN] = short / min(pushed, SHORT)
+    medium = _total(columns["shorts"], SHORT, newest)
+    columns["mediums"][newest & (LONG - 1)] = medium
+    feature[MEDIUM_MEAN] = medium / min(pushed, MEDIUM)
+    feature[LONG_MEAN] = _total(columns["mediums"], MEDIUM, newest) / min(pushed, LONG)
+    residuals = columns["residuals"]
     total = 0.0
-    for back in range(short):
-        total += recent[(newest - back) & mask]
-    feature[VALUE] = recent[newest & mask]
-    feature[SHORT_MEAN] = total / short
-    for back in range(short, medium):
-        total += recent[(newest - back) & mask]
-    feature[MEDIUM_MEAN] = total / medium
-    for back in range(medium, long):
-        total += recent[(newest - back) & mask]
-    feature[LONG_MEAN] = total / long
-    total = 0.0
-    for back in range(min(pushed, RESIDUALS)):
-        total += residuals[(newest - back) & (RESIDUALS - 1)]
+    for quarter in range(0, RESIDUALS, 4):
+        total += (residuals[quarter] + residuals[quarter + 1]) + (
+            residuals[quarter + 2] + residuals[quarter + 3]
+        )
     feature[RESIDUAL_MEAN] = total / min(pushed, RESIDUALS)
 
 
 @inner
-def repeat_missing(transform: Transform, model: int, row: NDArray[np.float64]) -> None:
-    """Enter the last known value of each missing metric: a shingle has a place for every window."""
-    for metric in range(row.shape[0]):
-        record = transform.metric[model, metric]
-        if np.isnan(row[metric]) and record["pushed"] > 0:
-            recent = transform.recent[model, metric]
-            recent[record["pushed"] & (recent.shape[0] - 1)] = record["last"]
-            record["pushed"] += 1
+def _total(ring: NDArray[np.float64], span: int, newest: int) -> float:
+    """Return the sum of the newest element of a ring of 4 x span and of the three a span apart before it."""
+    mask = ring.shape[0] - 1
+    late = ring[newest & mask] + ring[(newest - span) & mask]
+    return float(late + (ring[(newest - 2 * span) & mask] + ring[(newest - 3 * span) & mask]))
 
 
 @inner
-def write_columns(transform: Transform, model: int, point: NDArray[np.float32]) -> None:
-    """Write the five scaled columns of every metric; zeros for a metric that has had no value yet."""
-    for metric in range(transform.metric.shape[1]):
-        record = transform.metric[model, metric]
-        feature = transform.feature[model, metric]
-        start = metric * N_COLUMNS
-        if record["pushed"] == 0:
-            point[start : start + N_COLUMNS] = 0.0
-            continue
-        center, spread = transform.center[model, metric], transform.spread[model, metric]
-        _complete_scale(record["last"], center, spread)
+def write_columns(columns: Record, point: NDArray[np.float32], start: int) -> None:
+    """Write the five scaled columns of a metric from `start` on; zeros while it has had no value yet."""
+    if columns["pushed"] == 0:
         for column in range(N_COLUMNS):
-            point[start + column] = scaled(feature[column], center[column], spread[column])
+            point[start + column] = 0.0
+        return
+    feature, center, spread = columns["feature"], columns["center"], columns["spread"]
+    complete_scale(columns["last"], center, spread)
+    for column in range(N_COLUMNS):
+        point[start + column] = scaled(feature[column], center[column], spread[column])
 
 
 @inner
-def write_shingle(transform: Transform, model: int, point: NDArray[np.float32]) -> None:
-    """Write the last values of every metric, scaled, oldest first; at first the oldest is repeated."""
-    n_metrics = transform.metric.shape[1]
-    shingle_size = point.shape[0] // n_metrics
-    for metric in range(n_metrics):
-        record = transform.metric[model, metric]
-        recent = transform.recent[model, metric]
-        start = metric * shingle_size
-        if record["pushed"] == 0:
-            point[start : start + shingle_size] = 0.0
-            continue
-        center, spread = transform.center[model, metric], transform.spread[model, metric]
-        _complete_scale(record["last"], center, spread)
-        for place in range(shingle_size):
-            back = min(shingle_size - 1 - place, record["pushed"] - 1)
-            value = recent[(record["pushed"] - 1 - back) & (recent.shape[0] - 1)]
-            point[start + place] = scaled(value, center[VALUE], spread[VALUE])
-
-
-@inner
-def _complete_scale(value: float, center: NDArray[np.float64], spread: NDArray[np.float64]) -> None:
+def complete_scale(value: float, center: NDArray[np.float64], spread: NDArray[np.float64]) -> None:
     """Take a scale from the latest value, when the warm-up had no value of the metric or only equal ones."""
     if np.isnan(center[VALUE]):
         center[:] = value

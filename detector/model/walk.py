@@ -1,38 +1,26 @@
 """The one kernel of the fleet: entity by entity, window by window, from values to verdicts.
 
-A model is loaded into cache once for all the windows of a block. Nothing here depends on other models, on the
-composition of a block or on the clock. Knows neither entities' names nor documents.
+A model is loaded into cache once for all the windows of a block, and the memory of the next ones is on its way
+meanwhile. Nothing here depends on other models, on the composition of a block or on the clock. Knows neither
+entities' names nor documents.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from detector.forest.kernels.attribute import attribute
-from detector.forest.kernels.kernel import kernel
-from detector.forest.kernels.prepare import NO_SLOT, prepare
+from detector.forest.kernels.attribute import attribute_prepared
+from detector.forest.kernels.kernel import inner, kernel
+from detector.forest.kernels.prepare import NO_SLOT, ask_for_points, prepare_query
 from detector.forest.kernels.scratch import Scratch, make_scratch
-from detector.forest.kernels.update import reset, score_prepared, update_prepared
-from detector.forest.state import ForestState
-from detector.model.expected import N_PREDICTORS, Expected, forecast, learn, predict, reset_expected
-from detector.model.season import Rhythm, Season, open_slot, reset_season
-from detector.model.threshold import confidence, judge, reset_alarm
-from detector.model.transform import (
-    Transform,
-    clean,
-    freeze_scale,
-    push,
-    repeat_missing,
-    reset_scale,
-    reset_transform,
-    write_columns,
-    write_shingle,
-)
-
-Function = TypeVar("Function", bound=Callable[..., Any])
+from detector.forest.kernels.update import score_keeping, take_kept
+from detector.model.expected import N_PREDICTORS, forecast, learn, predict
+from detector.model.season import Record, Rhythm, enter, turn_to
+from detector.model.shingle import push_shingle, write_shingle
+from detector.model.state import Lines, Models, ask_for_records, forget_waiting, restart
+from detector.model.threshold import Pace, Verdict, confidence, judge, make_pace
+from detector.model.transform import N_COLUMNS, clean, freeze_scale, push, write_columns
 
 ABSENT, WARMING_UP, SCORED = 0, 1, 2
 """Status of a row: not there or not newer than the model; there without a score; scored."""
@@ -47,50 +35,8 @@ replayed in the same window."""
 
 MAX_WARM_UP = MIN_WARM_UP + WARM_UP_SPREAD - 1
 
-COURSE = np.dtype(
-    [
-        ("seed", np.uint64),
-        ("n_points", np.int64),
-        ("n_rows", np.int64),
-        ("last_ms", np.int64),
-        ("quality", np.float64),
-    ],
-    align=True,
-)
-"""Per model: its seed, rows with a value so far, rows so far, end of the last row, and discounted share
-of values that were not missing."""
-
-
-def inlined(function: Function) -> Function:
-    """Compile a function into its callers, before any optimisation.
-
-    Passing everything that models are, array by array, would cost more than most of what is done with it.
-    """
-    return cast("Function", njit(inline="always")(function))
-
-
-class Models(NamedTuple):
-    """Everything that models are, the leading axis of every array being the model.
-
-    Attributes
-    ----------
-    course
-        Records of `COURSE`, shape (n_models,).
-    waiting_ms, waiting
-        Rows since the first until the scale is frozen for good: window ends, int64, shape (n_models, 319),
-        and values, float64, shape (n_models, 319, n_metrics).
-    transform, season, alarms, expected, forest
-        States of the parts, see there.
-    """
-
-    course: NDArray[np.void]
-    waiting_ms: NDArray[np.int64]
-    waiting: NDArray[np.float64]
-    transform: Transform
-    season: Season
-    alarms: NDArray[np.void]
-    expected: Expected
-    forest: ForestState
+NOTHING_LEFT, TO_SCORE, TO_REPLAY = 0, 1, 2
+"""What is left of a row after its first half."""
 
 
 class Plan(NamedTuple):
@@ -102,26 +48,30 @@ class Plan(NamedTuple):
         Slots and season.
     time_decay
         Rate at which forest and statistics forget, per window.
+    interval_ms
+        Nominal distance of two windows in milliseconds.
     shingle_size
         Windows in the forest's input; 0 = the five columns a metric.
     """
 
     rhythm: Rhythm
     time_decay: float
+    interval_ms: int
     shingle_size: int
 
 
 class Rows(NamedTuple):
-    """Rows of a block to be observed: arrays as in `Fleet.observe`."""
+    """Rows of a block to be observed: arrays as in `Fleet.observe`, and the slot of the season of every window."""
 
     models: NDArray[np.int64]
     end_times_ms: NDArray[np.int64]
+    slots: NDArray[np.int64]
     values: NDArray[np.float64]
     present: NDArray[np.bool_]
 
 
 class Columns(NamedTuple):
-    """Where the verdicts go: arrays as in `ScoredBlock`, filled with NaN and `ABSENT` beforehand."""
+    """Where the verdicts go: arrays as in `ScoredBlock`; every element is written."""
 
     score: NDArray[np.float64]
     grade: NDArray[np.float64]
@@ -135,7 +85,7 @@ class Columns(NamedTuple):
 
 
 class Desk(NamedTuple):
-    """Working memory of one walk.
+    """Working memory of one row.
 
     Attributes
     ----------
@@ -143,239 +93,306 @@ class Desk(NamedTuple):
         Cleaned values of the row at hand, float64, shape (n_metrics,).
     panel
         What the predictors say, float64, shape (6,).
+    novel
+        Whether one of the values is novel, bool, shape (1,).
     point
         The forest's input, float32, shape (n_columns,).
-    high, low
-        Attribution per column, float64, shape (n_columns,).
-    share
-        Contribution per metric, float64, shape (n_metrics,); NaN unless the last row alarmed.
+    high, low, tree_high, tree_low
+        Attribution per column, of all trees and of one, float64, shape (n_columns,).
+    known, means
+        Values and means of the rows that waited, float64, shape (most rows,).
     scratch
         The forest's own.
     """
 
     row: NDArray[np.float64]
     panel: NDArray[np.float64]
+    novel: NDArray[np.bool_]
     point: NDArray[np.float32]
     high: NDArray[np.float64]
     low: NDArray[np.float64]
-    share: NDArray[np.float64]
+    tree_high: NDArray[np.float64]
+    tree_low: NDArray[np.float64]
+    known: NDArray[np.float64]
+    means: NDArray[np.float64]
     scratch: Scratch
 
 
 @kernel
 def make_desk(models: Models) -> Desk:
     """Return working memory for these models."""
-    n_metrics, n_columns = models.waiting.shape[2], models.forest.points.shape[3]
+    n_columns = models.forest.points.shape[3]
     return Desk(
-        np.empty(n_metrics),
+        np.empty(models.metric.shape[1]),
         np.empty(N_PREDICTORS),
+        np.zeros(1, np.bool_),
         np.empty(n_columns, np.float32),
         np.empty(n_columns),
         np.empty(n_columns),
-        np.empty(n_metrics),
+        np.empty(n_columns),
+        np.empty(n_columns),
+        np.empty(MAX_WARM_UP),
+        np.empty(MAX_WARM_UP),
         make_scratch(models.forest),
     )
 
 
 @kernel
-def begin(models: Models, first: int, seeds: NDArray[np.uint64]) -> None:
-    """Make the models from `first` on fresh ones with these seeds."""
-    for offset in range(seeds.shape[0]):
-        model = first + offset
-        course = models.course[model]
-        course["seed"] = seeds[offset]
-        course["n_points"] = 0
-        course["n_rows"] = 0
-        course["last_ms"] = np.iinfo(np.int64).min
-        course["quality"] = 0.0
-        models.waiting_ms[model] = 0
-        models.waiting[model] = 0.0
-        reset_scale(models.transform, model)
-        reset_expected(models.expected, model)
-        _restart(models, model)
-
-
-@inlined
-def _restart(models: Models, model: int) -> None:
-    """Forget what a replay brings back: everything but the scale, the expectation and the course."""
-    reset_transform(models.transform, model)
-    reset_season(models.season, model)
-    reset_alarm(models.alarms, model)
-    reset(models.forest, model, models.course[model]["seed"])
-
-
-@kernel
-def walk(models: Models, plan: Plan, rows: Rows, columns: Columns) -> None:
+def walk(models: Models, lines: Lines, plan: Plan, rows: Rows, columns: Columns) -> None:
     """Observe a block and write the verdicts into `columns`."""
-    desk = make_desk(models)
-    for place in range(rows.models.shape[0]):
-        for window in range(rows.end_times_ms.shape[0]):
-            if rows.present[window, place]:
-                _observe(models, plan, rows, window, place, columns, desk)
+    if rows.models.shape[0] > 0 and rows.end_times_ms.shape[0] > 0:
+        pace = make_pace(plan.time_decay, plan.interval_ms)
+        _walk(models, lines, plan, pace, rows, columns, make_desk(models), make_desk(models))
 
 
-@inlined
-def _observe(
-    models: Models, plan: Plan, rows: Rows, window: int, place: int, columns: Columns, desk: Desk
+@inner
+def _walk(
+    models: Models, lines: Lines, plan: Plan, pace: Pace, rows: Rows, columns: Columns, even: Desk, odd: Desk
 ) -> None:
-    """Observe one row: say what is expected, learn what came, score it once the model is ready."""
+    """Take every row through its two halves; the first half of another model's row comes before the second of this.
+
+    What the first half asks for is there when the second needs it. A model's next row has to wait for the second half
+    of its last one.
+    """
+    n_windows = rows.end_times_ms.shape[0]
+    n_cells = rows.models.shape[0] * n_windows
+    left_even = left_odd = NOTHING_LEFT
+    started = 0
+    for cell in range(n_cells):
+        is_last_of_model = (cell + 1) % n_windows == 0
+        while started < min(cell + 1 + is_last_of_model, n_cells):
+            is_even = started & 1 == 0
+            left = _first_half(models, lines, plan, pace, rows, started, columns, even if is_even else odd)
+            if is_even:
+                left_even = left
+            else:
+                left_odd = left
+            started += 1
+        is_even = cell & 1 == 0
+        left = left_even if is_even else left_odd
+        if left != NOTHING_LEFT:
+            _second_half(models, plan, pace, rows, cell, left, columns, even if is_even else odd)
+
+
+@inner
+def _ahead(rows: Rows, cell: int) -> int:
+    """Return the model whose trees to ask for: the next but one from the last row of a model on, else none."""
+    n_windows = rows.end_times_ms.shape[0]
+    place, window = divmod(cell, n_windows)
+    is_last = window + 1 == n_windows
+    return rows.models[place + 2] if is_last and place + 2 < rows.models.shape[0] else NO_SLOT
+
+
+@inner
+def _first_half(
+    models: Models,
+    lines: Lines,
+    plan: Plan,
+    pace: Pace,
+    rows: Rows,
+    cell: int,
+    columns: Columns,
+    desk: Desk,
+) -> int:
+    """Say what is expected, learn what came, and take the point down the trees; return what is left to do."""
+    place, window = divmod(cell, rows.end_times_ms.shape[0])
+    if window == 0 and place + 2 < rows.models.shape[0]:
+        ask_for_records(lines, rows.models[place + 2])
+    _leave_open(columns, window, place)
     model, time_ms = rows.models[place], rows.end_times_ms[window]
-    course = models.course[model]
-    if time_ms <= course["last_ms"]:
-        return
+    course = models.model[model]["course"]
+    if not rows.present[window, place] or time_ms <= course["last_ms"]:
+        return NOTHING_LEFT
     course["last_ms"] = time_ms
     n_known = clean(rows.values[window, place], desk.row)
-    _count(course, n_known / desk.row.shape[0], plan.time_decay)
-    _expect(models, plan, model, time_ms, desk, window, place, columns)
+    _count(course, n_known / desk.row.shape[0], pace.time_decay)
+    turn_to(
+        models.ring,
+        plan.rhythm,
+        model,
+        models.model[model]["season"],
+        models.metric[model],
+        rows.slots[window],
+    )
+    _expect(models, model, window, place, columns, desk)
     columns.status[window, place] = WARMING_UP
     if n_known == 0:
-        return
-    course["n_points"] += 1
-    verdict = _point(models, plan, model, time_ms, _ahead(rows, window, place), desk)
-    if course["n_points"] >= FIRST_SCORED:
-        columns.status[window, place] = SCORED
-        columns.score[window, place] = verdict[0]
-        columns.grade[window, place] = verdict[1]
-        columns.threshold[window, place] = verdict[2]
-        columns.confidence[window, place] = confidence(course["n_points"], course["quality"], plan.time_decay)
-        columns.contribution[window, place] = desk.share
+        return NOTHING_LEFT
+    n_points = course["n_points"] + 1
+    course["n_points"] = n_points
+    warm_up = _warm_up(course["seed"])
+    if n_points <= warm_up:
+        _wait(models, model, n_points - 1, time_ms, rows.slots[window], desk)
+        if n_points in (FIRST_SCORED, warm_up):
+            return TO_REPLAY
+    _enter(models, plan, model, desk)
+    if n_points < FIRST_SCORED:
+        return NOTHING_LEFT
+    _describe(models, plan, model, desk)
+    ask_for_points(models.forest, model, desk.scratch)
+    return TO_SCORE
 
 
-@inlined
-def _ahead(rows: Rows, window: int, place: int) -> int:
-    """Return the model whose memory to ask for meanwhile: the next one, when this is the last row of this one."""
-    is_last = window + 1 == rows.end_times_ms.shape[0]
-    return rows.models[place + 1] if is_last and place + 1 < rows.models.shape[0] else NO_SLOT
+@inner
+def _leave_open(columns: Columns, window: int, place: int) -> None:
+    """Write that nothing is known of a row."""
+    columns.status[window, place] = ABSENT
+    columns.score[window, place] = np.nan
+    columns.grade[window, place] = np.nan
+    columns.confidence[window, place] = np.nan
+    columns.threshold[window, place] = np.nan
+    for metric in range(columns.expected.shape[2]):
+        columns.expected[window, place, metric] = np.nan
+        columns.lower[window, place, metric] = np.nan
+        columns.upper[window, place, metric] = np.nan
+        columns.contribution[window, place, metric] = np.nan
 
 
-@inlined
-def _count(course: NDArray[np.void], known: float, time_decay: float) -> None:
+@inner
+def _warm_up(seed: int) -> int:
+    """Return the row at which the scale is frozen for good."""
+    return int(MIN_WARM_UP + np.int64(seed % np.uint64(WARM_UP_SPREAD)))
+
+
+@inner
+def _count(course: Record, known: float, time_decay: float) -> None:
     """Enter the share of known values of a row into the data quality."""
     weight = max(time_decay, 1.0 / float(course["n_rows"] + 1))
     course["quality"] += weight * (known - course["quality"])
     course["n_rows"] += 1
 
 
-@inlined
-def _expect(
-    models: Models,
-    plan: Plan,
-    model: int,
-    time_ms: int,
-    desk: Desk,
-    window: int,
-    place: int,
-    columns: Columns,
-) -> None:
+@inner
+def _expect(models: Models, model: int, window: int, place: int, columns: Columns, desk: Desk) -> None:
     """Write expectation and band of every metric, then let them learn from the values that are there."""
     for metric in range(desk.row.shape[0]):
-        predict(models.expected, models.season, plan.rhythm, model, metric, time_ms, desk.panel)
-        said = forecast(models.expected, model, metric, desk.panel)
+        band = models.metric[model, metric]["expected"]
+        past_middle = models.metric[model, metric]["season"]["past_middle"]
+        predict(band, past_middle, desk.panel)
+        said = forecast(band, desk.panel)
         columns.expected[window, place, metric] = said.expected
         columns.lower[window, place, metric] = said.lower
         columns.upper[window, place, metric] = said.upper
         if not np.isnan(desk.row[metric]):
-            learn(models.expected, model, metric, time_ms, desk.panel, said, desk.row[metric])
+            learn(band, past_middle, desk.panel, said, desk.row[metric])
 
 
-@inlined
-def _point(
-    models: Models, plan: Plan, model: int, time_ms: int, ahead: int, desk: Desk
-) -> tuple[float, float, float]:
-    """Take one row through the model's life: waiting for a scale, the two replays, and ever after.
-
-    At the 40th row, and at the end of the warm-up, the scale is frozen and the model starts again with the
-    rows that waited; the verdict on the last of them is the one on this row.
-    """
-    n_points = models.course[model]["n_points"]
-    warm_up = MIN_WARM_UP + np.int64(models.course[model]["seed"] % np.uint64(WARM_UP_SPREAD))
-    first = n_points - 1
-    if n_points <= warm_up:
-        models.waiting_ms[model, first] = time_ms
-        models.waiting[model, first] = desk.row
-    if n_points in (FIRST_SCORED, warm_up):
-        freeze_scale(models.transform, model, models.waiting[model, :n_points])
-        _restart(models, model)
-        first = 0
-    verdict = (np.nan, np.nan, np.nan)
-    for index in range(first, n_points):
-        if n_points <= warm_up:
-            time_ms = models.waiting_ms[model, index]
-            desk.row[:] = models.waiting[model, index]
-        verdict = _step(models, plan, model, time_ms, ahead, desk, n_points >= FIRST_SCORED)
-    if n_points == warm_up:
-        models.waiting_ms[model] = 0
-        models.waiting[model] = 0.0
-    return verdict
-
-
-@inlined
-def _step(
-    models: Models,
-    plan: Plan,
-    model: int,
-    time_ms: int,
-    ahead: int,
-    desk: Desk,
-    scaled: bool,  # noqa: FBT001 - kernels have no keywords
-) -> tuple[float, float, float]:
-    """Enter a row into transform and season and, once there is a scale, into the forest.
-
-    Returns score, grade and threshold, NaN while there is no scale.
-    """
-    novel = push(models.transform, models.season, plan.rhythm, model, time_ms, desk.row)
-    verdict = (np.nan, np.nan, np.nan)
-    top_score = 0.0
-    if scaled:
-        verdict = _score(models, plan, model, time_ms, ahead, novel, desk)
-        top_score = verdict[0]
-    place = open_slot(models.season, plan.rhythm, model, time_ms)
-    models.season.top_score[model, place] = max(models.season.top_score[model, place], top_score)
+@inner
+def _wait(models: Models, model: int, place: int, time_ms: int, slot: int, desk: Desk) -> None:
+    """Keep a row for the replay."""
+    models.waiting.times_ms[model, place] = time_ms
+    models.waiting.slots[model, place] = slot
     for metric in range(desk.row.shape[0]):
-        value = desk.row[metric]
+        models.waiting.values[model, place, metric] = desk.row[metric]
+
+
+@inner
+def _enter(models: Models, plan: Plan, model: int, desk: Desk) -> None:
+    """Enter a row into the columns and the season; compares with the season before, then adds to it."""
+    desk.novel[0] = False
+    for metric in range(desk.row.shape[0]):
+        record, value = models.metric[model, metric], desk.row[metric]
+        columns = record["transform"]
         if not np.isnan(value):
-            models.season.low[model, place, metric] = min(models.season.low[model, place, metric], value)
-            models.season.high[model, place, metric] = max(models.season.high[model, place, metric], value)
+            span = record["season"]
+            desk.novel[0] |= push(columns, span["past_low"], span["past_high"], value)
+            enter(span, value)
+        if plan.shingle_size > 0:
+            push_shingle(models.shingle, model, metric, columns["last"], columns["pushed"])
+
+
+@inner
+def _describe(models: Models, plan: Plan, model: int, desk: Desk) -> None:
+    """Write the point of the row just entered, and take it down the trees."""
+    for metric in range(desk.row.shape[0]):
+        columns = models.metric[model, metric]["transform"]
+        if plan.shingle_size > 0:
+            write_shingle(models.shingle, model, metric, columns, desk.point)
+        else:
+            write_columns(columns, desk.point, metric * N_COLUMNS)
+    prepare_query(models.forest, model, desk.point, desk.scratch)
+
+
+@inner
+def _second_half(
+    models: Models, plan: Plan, pace: Pace, rows: Rows, cell: int, left: int, columns: Columns, desk: Desk
+) -> None:
+    """Score, judge and learn a row; where a scale is frozen, all those that waited, of which it is the last."""
+    place, window = divmod(cell, rows.end_times_ms.shape[0])
+    model, time_ms = rows.models[place], rows.end_times_ms[window]
+    course = models.model[model]["course"]
+    n_points = course["n_points"]
+    n_waited = 0
+    if left == TO_REPLAY:
+        n_waited = n_points
+        _freeze(models, model, n_points, desk)
+    for index in range(max(1, n_waited)):
+        if n_waited > 0:
+            _take_up(models, plan, model, index, desk)
+            time_ms = models.waiting.times_ms[model, index]
+        score = score_keeping(models.forest, model, desk.scratch, _ahead(rows, cell))
+        verdict = _judge(models, plan, pace, model, time_ms, score, desk)
+        if index + 1 >= n_waited:
+            columns.status[window, place] = SCORED
+            columns.score[window, place] = score
+            columns.grade[window, place] = verdict.grade
+            columns.threshold[window, place] = verdict.threshold
+            columns.confidence[window, place] = confidence(n_points, course["quality"], pace)
+            if verdict.grade > 0.0:
+                _attribute(models, model, desk, columns.contribution, window, place)
+        take_kept(models.forest, model, desk.scratch, pace.time_decay)
+    if n_waited > FIRST_SCORED:
+        forget_waiting(models.waiting, model)
+
+
+@inner
+def _judge(
+    models: Models, plan: Plan, pace: Pace, model: int, time_ms: int, score: float, desk: Desk
+) -> Verdict:
+    """Judge a score, and enter it into the season."""
+    record = models.model[model]
+    moment = record["season"]
+    verdict = judge(
+        record["alarm"], moment["past_top_score"], pace, plan.rhythm.rest_ms, time_ms, score, desk.novel[0]
+    )
+    moment["top_score"] = max(moment["top_score"], score)
     return verdict
 
 
-@inlined
-def _score(
-    models: Models,
-    plan: Plan,
-    model: int,
-    time_ms: int,
-    ahead: int,
-    novel: bool,  # noqa: FBT001 - kernels have no keywords
-    desk: Desk,
-) -> tuple[float, float, float]:
-    """Score the row just entered, judge it, attribute an alarm, and show the point to the forest."""
-    if plan.shingle_size > 0:
-        repeat_missing(models.transform, model, desk.row)
-        write_shingle(models.transform, model, desk.point)
-    else:
-        write_columns(models.transform, model, desk.point)
-    prepare(models.forest, model, desk.point, desk.scratch)
-    value = score_prepared(models.forest, model, desk.scratch, ahead)
-    verdict = judge(models.alarms, models.season, plan.rhythm, model, time_ms, value, novel, plan.time_decay)
-    desk.share[:] = np.nan
-    if verdict.grade > 0.0:
-        attribute(models.forest, model, desk.point, desk.high, desk.low)
-        _share(desk)
-    update_prepared(models.forest, model, desk.scratch, plan.time_decay)
-    return value, verdict.grade, verdict.threshold
+@inner
+def _freeze(models: Models, model: int, n_points: int, desk: Desk) -> None:
+    """Freeze the scale of every metric with the rows that waited, and start again."""
+    for metric in range(models.metric.shape[1]):
+        columns = models.metric[model, metric]["transform"]
+        freeze_scale(columns, models.waiting.values[model, :, metric], n_points, desk.known, desk.means)
+    restart(models, model)
 
 
-@inlined
-def _share(desk: Desk) -> None:
-    """Sum the attribution of a metric's columns and divide by the whole."""
-    n_metrics = desk.share.shape[0]
-    width = desk.point.shape[0] // n_metrics
-    desk.share[:] = 0.0
+@inner
+def _take_up(models: Models, plan: Plan, model: int, index: int, desk: Desk) -> None:
+    """Enter a row that waited, and take its point down the trees."""
+    for metric in range(models.metric.shape[1]):
+        desk.row[metric] = models.waiting.values[model, index, metric]
+    moment, slot = models.model[model]["season"], models.waiting.slots[model, index]
+    turn_to(models.ring, plan.rhythm, model, moment, models.metric[model], slot)
+    _enter(models, plan, model, desk)
+    _describe(models, plan, model, desk)
+
+
+@inner
+def _attribute(
+    models: Models, model: int, desk: Desk, contribution: NDArray[np.float64], window: int, place: int
+) -> None:
+    """Write the share of every metric in a score: the attribution of its columns over the whole."""
+    high, low = desk.high, desk.low
+    attribute_prepared(models.forest, model, desk.scratch, high, low, desk.tree_high, desk.tree_low)
+    n_metrics = desk.row.shape[0]
+    width = high.shape[0] // n_metrics
     total = 0.0
-    for column in range(desk.point.shape[0]):
-        part = desk.high[column] + desk.low[column]
-        desk.share[column // width] += part
-        total += part
+    for column in range(high.shape[0]):
+        total += high[column] + low[column]
     for metric in range(n_metrics):
-        desk.share[metric] = desk.share[metric] / total if total > 0.0 else 1.0 / n_metrics
+        part = 0.0
+        for column in range(metric * width, (metric + 1) * width):
+            part += high[column] + low[column]
+        contribution[window, place, metric] = part / total if total > 0.0 else 1.0 / n_metrics

@@ -85,6 +85,31 @@ def attribute_tree(
         low *= scale
 
 
+@inner
+def attribute_prepared(
+    state: ForestState,
+    slot: int,
+    scratch: Scratch,
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    tree_high: NDArray[np.float64],
+    tree_low: NDArray[np.float64],
+) -> None:
+    """As `attribute`, for the point `prepare` put into `scratch`, with room for the parts of one tree."""
+    high[:] = 0.0
+    low[:] = 0.0
+    n = n_leaves(state, slot)
+    if n == 0:
+        return
+    scale = np.log2(n + 1.0) / state.keys.shape[1]
+    for tree in range(state.keys.shape[1]):
+        attribute_tree(state, slot, tree, n, scratch, tree_high, tree_low)
+        high += tree_high
+        low += tree_low
+    high *= scale
+    low *= scale
+
+
 @kernel
 def attribute(
     state: ForestState,
@@ -103,20 +128,8 @@ def attribute(
         Float64, shape (n_columns,): share of the score because the column is above, or below, what is usual.
         Written here; their sum is the score.
     """
-    high[:] = 0.0
-    low[:] = 0.0
-    n = n_leaves(state, slot)
-    if n == 0:
-        return
     scratch = make_scratch(state)
     encode_point(point, scratch.query[0])
-    descend(state, slot, scratch)
-    tree_high = np.empty_like(high)
-    tree_low = np.empty_like(low)
-    for tree in range(state.keys.shape[1]):
-        attribute_tree(state, slot, tree, n, scratch, tree_high, tree_low)
-        high += tree_high
-        low += tree_low
-    scale = np.log2(n + 1.0) / state.keys.shape[1]
-    high *= scale
-    low *= scale
+    if n_leaves(state, slot) > 0:
+        descend(state, slot, scratch)
+    attribute_prepared(state, slot, scratch, high, low, np.empty_like(high), np.empty_like(low))

@@ -20,9 +20,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def _source_stamp() -> tuple[float, int]:
     """Newest change and total size of all files of the package that hold kernels."""
     package = Path(__file__).parents[2]
-    own = [*package.glob("forest/*.py"), *package.glob("forest/kernels/*.py")]
-    users = [path for path in package.glob("*.py") if b"forest.kernels" in path.read_bytes()]
-    found = [path.stat() for path in own + users]
+    folders = ("forest/*.py", "forest/kernels/*.py", "model/*.py")
+    found = [path.stat() for folder in folders for path in package.glob(folder)]
     return max(file.st_mtime for file in found), sum(file.st_size for file in found)
 
 

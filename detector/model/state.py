@@ -1,0 +1,154 @@
+"""Everything that models are: a record a model, a record a metric, and a few arrays beside them.
+
+What every point needs stands together, so that a model that has long left the caches comes back with few lines; what
+only some points need (ring, waiting rows) stands apart. Knows what there is, not what is done with it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.forest.kernels.kernel import inner, kernel
+from detector.forest.kernels.update import reset
+from detector.forest.kernels.vector import prefetch_words
+from detector.forest.state import ForestShape, ForestState, allocate
+from detector.model.expected import BAND, reset_band
+from detector.model.season import MOMENT, RANGE, Rhythm, Ring, allocate_ring, reset_season
+from detector.model.shingle import Shingle, allocate_shingle, reset_shingle
+from detector.model.threshold import ALARM, reset_alarm
+from detector.model.transform import COLUMNS, reset_columns, reset_scale
+
+COURSE = np.dtype(
+    [
+        ("seed", np.uint64),
+        ("n_points", np.int64),
+        ("n_rows", np.int64),
+        ("last_ms", np.int64),
+        ("quality", np.float64),
+    ],
+    align=True,
+)
+"""Per model: its seed, rows with a value so far, rows so far, end of the last row, and discounted share
+of values that were not missing."""
+
+MODEL = np.dtype([("course", COURSE), ("season", MOMENT), ("alarm", ALARM)], align=True)
+"""What a model has once."""
+
+METRIC = np.dtype([("season", RANGE), ("expected", BAND), ("transform", COLUMNS)], align=True)
+"""What a model has for every metric."""
+
+
+class Waiting(NamedTuple):
+    """Rows since the first until the scale is frozen for good.
+
+    Attributes
+    ----------
+    times_ms, slots
+        Window ends and slots of the season, int64, shape (n_models, most rows).
+    values
+        Float64, shape (n_models, most rows, n_metrics).
+    """
+
+    times_ms: NDArray[np.int64]
+    slots: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+class Models(NamedTuple):
+    """State of models; the leading axis of every array is the model.
+
+    Attributes
+    ----------
+    model
+        Records of `MODEL`, shape (n_models,).
+    metric
+        Records of `METRIC`, shape (n_models, n_metrics).
+    ring, shingle, waiting, forest
+        See there.
+    """
+
+    model: NDArray[np.void]
+    metric: NDArray[np.void]
+    ring: Ring
+    shingle: Shingle
+    waiting: Waiting
+    forest: ForestState
+
+
+class Lines(NamedTuple):
+    """The memory of the records as words, for asking for it ahead: float64, shape (n_models, words a model)."""
+
+    model: NDArray[np.float64]
+    metric: NDArray[np.float64]
+
+
+def allocate_models(
+    n_models: int, n_metrics: int, rhythm: Rhythm, shingle_size: int, n_waiting: int, shape: ForestShape
+) -> Models:
+    """Return the state of `n_models` models; a model is usable after `begin`."""
+    return Models(
+        model=np.zeros(n_models, MODEL),
+        metric=np.zeros((n_models, n_metrics), METRIC),
+        ring=allocate_ring(n_models, n_metrics, rhythm),
+        shingle=allocate_shingle(n_models, n_metrics, shingle_size),
+        waiting=Waiting(
+            times_ms=np.zeros((n_models, n_waiting), np.int64),
+            slots=np.zeros((n_models, n_waiting), np.int64),
+            values=np.zeros((n_models, n_waiting, n_metrics)),
+        ),
+        forest=allocate(shape, n_models),
+    )
+
+
+def lines_of(models: Models) -> Lines:
+    """Return the memory of the records of these models."""
+    n_models = len(models.model)
+    return Lines(
+        *(records.reshape(n_models, -1).view(np.float64) for records in (models.model, models.metric))
+    )
+
+
+@inner
+def ask_for_records(lines: Lines, model: int) -> None:
+    """Ask for what every point of a model needs beside the forest."""
+    for array in lines:
+        words = array.shape[1]
+        prefetch_words(array, model * words, words)
+
+
+@kernel
+def begin(models: Models, first: int, seeds: NDArray[np.uint64]) -> None:
+    """Make the models from `first` on fresh ones with these seeds."""
+    for offset in range(seeds.shape[0]):
+        model = first + offset
+        course = models.model[model]["course"]
+        course["seed"] = seeds[offset]
+        course["n_points"] = 0
+        course["n_rows"] = 0
+        course["last_ms"] = np.iinfo(np.int64).min
+        course["quality"] = 0.0
+        for metric in range(models.metric.shape[1]):
+            reset_scale(models.metric[model, metric]["transform"])
+            reset_band(models.metric[model, metric]["expected"])
+        forget_waiting(models.waiting, model)
+        restart(models, model)
+
+
+@inner
+def restart(models: Models, model: int) -> None:
+    """Forget what a replay brings back: everything but scale, expectation, course and waiting rows."""
+    for metric in range(models.metric.shape[1]):
+        reset_columns(models.metric[model, metric]["transform"])
+    reset_shingle(models.shingle, model)
+    reset_season(models.ring, model, models.model[model]["season"], models.metric[model])
+    reset_alarm(models.model[model]["alarm"])
+    reset(models.forest, model, models.model[model]["course"]["seed"])
+
+
+@inner
+def forget_waiting(waiting: Waiting, model: int) -> None:
+    """Clear the rows that waited: zeros take no room in a checkpoint."""
+    waiting.times_ms[model] = 0
+    waiting.slots[model] = 0
+    waiting.values[model] = 0.0
