@@ -209,10 +209,10 @@ def update(state: ForestState, slot: int, point: NDArray[np.float32], time_decay
 @kernel
 def score_prepared(state: ForestState, slot: int, scratch: Scratch, ahead: int) -> float:
     """As `score`, for the point `prepare` put into `scratch`; meanwhile ask for slot `ahead`, unless negative."""
-    return score_paths(state, slot, scratch, ahead)
+    return score_keeping(state, slot, scratch, ahead)
 
 
 @kernel
 def update_prepared(state: ForestState, slot: int, scratch: Scratch, time_decay: float) -> None:
-    """As `update`, for the point `prepare` put into `scratch`. Modified in place."""
-    take_paths(state, slot, scratch, time_decay)
+    """As `update`, for the point `score_prepared` has scored. Modified in place."""
+    take_kept(state, slot, scratch, time_decay)
