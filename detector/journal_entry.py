@@ -14,7 +14,7 @@ from detector.packing import PackingError, pack, unpack
 from detector.roster import Entity
 
 ENTRY_VERSION = 1
-NUMERIC_VERSION = 1
+NUMERIC_VERSION = 2
 """Version of kernels and state formats. An entry names the one it is to be scored with."""
 
 

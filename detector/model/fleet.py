@@ -269,18 +269,18 @@ def _named_arrays(state: Any, prefix: str = "") -> Iterator[tuple[str, NDArray[A
 
 
 def _columns(shape: tuple[int, ...]) -> Columns:
-    """Return room for the verdicts on values of this shape."""
+    """Return empty verdicts for values of this shape."""
     rows = shape[:2]
     return Columns(
-        score=np.empty(rows),
-        grade=np.empty(rows),
-        confidence=np.empty(rows),
-        threshold=np.empty(rows),
-        expected=np.empty(shape),
-        lower=np.empty(shape),
-        upper=np.empty(shape),
-        contribution=np.empty(shape),
-        status=np.empty(rows, np.uint8),
+        score=np.full(rows, np.nan),
+        grade=np.full(rows, np.nan),
+        confidence=np.full(rows, np.nan),
+        threshold=np.full(rows, np.nan),
+        expected=np.full(shape, np.nan),
+        lower=np.full(shape, np.nan),
+        upper=np.full(shape, np.nan),
+        contribution=np.full(shape, np.nan),
+        status=np.zeros(rows, np.uint8),
     )
 
 

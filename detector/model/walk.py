@@ -71,7 +71,7 @@ class Rows(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """Where the verdicts go: arrays as in `ScoredBlock`; every element is written."""
+    """Where the verdicts go: arrays as in `ScoredBlock`, filled with NaN and `ABSENT` beforehand."""
 
     score: NDArray[np.float64]
     grade: NDArray[np.float64]
@@ -198,7 +198,6 @@ def _first_half(
     place, window = divmod(cell, rows.end_times_ms.shape[0])
     if window == 0 and place + 2 < rows.models.shape[0]:
         ask_for_records(lines, rows.models[place + 2])
-    _leave_open(columns, window, place)
     model, time_ms = rows.models[place], rows.end_times_ms[window]
     course = models.model[model]["course"]
     if not rows.present[window, place] or time_ms <= course["last_ms"]:
@@ -231,21 +230,6 @@ def _first_half(
     _describe(models, plan, model, desk)
     ask_for_points(models.forest, model, desk.scratch)
     return TO_SCORE
-
-
-@inner
-def _leave_open(columns: Columns, window: int, place: int) -> None:
-    """Write that nothing is known of a row."""
-    columns.status[window, place] = ABSENT
-    columns.score[window, place] = np.nan
-    columns.grade[window, place] = np.nan
-    columns.confidence[window, place] = np.nan
-    columns.threshold[window, place] = np.nan
-    for metric in range(columns.expected.shape[2]):
-        columns.expected[window, place, metric] = np.nan
-        columns.lower[window, place, metric] = np.nan
-        columns.upper[window, place, metric] = np.nan
-        columns.contribution[window, place, metric] = np.nan
 
 
 @inner
