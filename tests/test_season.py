@@ -109,7 +109,7 @@ def test_an_hour_that_comes_twice_fills_its_slots_twice() -> None:
     midnight = START_MS // DAY_MS * DAY_MS
     for minute, value in ((120, 1.0), (150, 2.0), (175, 3.0), (120, 9.0), (150, 8.0), (180, 4.0), (240, 5.0)):
         bench.enter(midnight + minute * MINUTE_MS, value)
-    for minute, middle in ((120, 5.0), (150, 5.0), (175, 3.0), (240, 5.0)):
+    for minute, middle in ((120, 5.0), (150, 5.0), (175, 3.5), (240, 5.0)):
         bench.turn(midnight + DAY_MS + minute * MINUTE_MS)
         assert bench.ranges[0]["season"]["past_middle"] == middle
     bench.turn(midnight + DAY_MS + 150 * MINUTE_MS)

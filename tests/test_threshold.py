@@ -97,6 +97,7 @@ def test_each_alarm_tires_for_two_weeks() -> None:
     bench = Bench()
     for _ in range(10):
         bench.alarm["fatigue"] += 0.1
+    bench.alarm["last_alarm_ms"] = 0
     tired = bench.score(CALM).threshold
     bench.wait(14 * 24 * math.log(2))
     rested = bench.score(CALM).threshold
