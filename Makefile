@@ -59,6 +59,10 @@ bench: $(BENCH_READY)
 	set -o pipefail; $(BIN)/python -m benchmarks.forest $(ARGS) | $(BIN)/python -m benchmarks.performance forest
 ifdef NAB
 	$(BIN)/python -m benchmarks.quality --nab "$(NAB)"
+	$(BIN)/python -m benchmarks.tradeoff --nab "$(NAB)" > tradeoff.jsonl
+	$(BIN)/python -m benchmarks.performance tradeoff < tradeoff.jsonl
+	$(BIN)/python -m benchmarks.tradeoff_plot docs/tradeoff.svg < tradeoff.jsonl
+	rm tradeoff.jsonl
 endif
 
 $(MADE):

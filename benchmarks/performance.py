@@ -1,8 +1,8 @@
 """Writes the tables of `docs/performance.md` from the JSON lines of benchmarks.
 
 `python -m benchmarks.forest | python -m benchmarks.performance forest` replaces what stands between the markers
-`<!-- forest -->` and `<!-- /forest -->`; the rest of the page is written by hand. Lines of `benchmarks.fidelity` go to
-the section `fidelity` in the same way.
+`<!-- forest -->` and `<!-- /forest -->`; the rest of the page is written by hand. Lines of `benchmarks.fidelity`,
+`benchmarks.tradeoff` and `benchmarks.soak` go to the sections of these names in the same way.
 """
 
 import json
@@ -49,6 +49,50 @@ def spread(lines: Iterable[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
+TRADEOFF = {
+    "bytes": "forest_bytes",
+    "cold points/s, of the default's": "cold_points_per_second",
+    "NAB": "nab_standard_fixed",
+    "windows hit": "nab_windows_hit",
+    "false flags": "nab_false_flags",
+    "taxi false days": "taxi_false_days",
+    "cosine: precision": "cosine_1_precision",
+    "recall": "cosine_1_recall",
+    "of the score": "cosine_1_average_precision",
+    "shingle 8: of the score": "cosine_1_shingle_8_average_precision",
+    "3 metrics: of the score": "cosine_3_average_precision",
+}
+"""Heading to metric of the table of trees and samples."""
+
+
+def grid(lines: Iterable[dict[str, Any]]) -> str:
+    """Return a Markdown table, one row a number of trees and samples."""
+    cases: dict[str, dict[str, dict[str, Any]]] = {}
+    for line in lines:
+        cases.setdefault(line["case"], {})[line["metric"]] = line
+    rows = [f"| trees x samples | {' | '.join(TRADEOFF)} |", "|---" * (len(TRADEOFF) + 1) + "|"]
+    for case, found in cases.items():
+        cells = []
+        for metric in TRADEOFF.values():
+            line = found[metric]
+            value = number(line.get("ratio", line["ours"]))
+            is_ranged = metric.startswith(("nab", "taxi")) and line["low"] != line["high"]
+            cells.append(f"{value} ({number(line['low'])} to {number(line['high'])})" if is_ranged else value)
+        rows.append(f"| {case} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def plain(lines: Iterable[dict[str, Any]]) -> str:
+    """Return a Markdown table with a column a field, one row a line."""
+    every = [{name: value for name, value in line.items() if name != "benchmark"} for line in lines]
+    rows = [f"| {' | '.join(name.replace('_', ' ') for name in every[0])} |", "|---" * len(every[0]) + "|"]
+    rows += [f"| {' | '.join(number(value) for value in line.values())} |" for line in every]
+    return "\n".join(rows)
+
+
+TABLES = {"forest": table, "fidelity": spread, "tradeoff": grid, "soak": plain}
+
+
 def number(value: float) -> str:
     """Return a number with thousands separated."""
     return f"{value:,}"
@@ -60,7 +104,7 @@ def main(name: str) -> None:
     if not lines:
         sys.exit(f"no measurements for {name!r} on standard input; the page stays as it is")
     machine = f"Measured with Python {platform.python_version()} on {platform.machine()}."
-    rows = spread(lines) if name == "fidelity" else table(lines)
+    rows = TABLES[name](lines)
     section = f"<!-- {name} -->\n{machine}\n\n{rows}\n<!-- /{name} -->"
     page = PAGE.read_text()
     changed, n_found = re.subn(

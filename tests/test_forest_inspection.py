@@ -55,7 +55,7 @@ def check_query(forest: InspectedForest, point: NDArray[np.float32]) -> None:
     }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(points=streams(), data=st.data())
 def test_answers_are_those_of_the_twin(points: NDArray[np.float32], data: st.DataObject) -> None:
     """For points that were seen and for others."""
@@ -67,7 +67,7 @@ def test_answers_are_those_of_the_twin(points: NDArray[np.float32], data: st.Dat
     assert forest.save() == before
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(points=wide_streams(), shift=st.sampled_from([0.0, 0.3, 50.0]))
 def test_answers_are_those_of_the_twin_for_any_number_of_columns(
     points: NDArray[np.float32], shift: float
@@ -76,7 +76,7 @@ def test_answers_are_those_of_the_twin_for_any_number_of_columns(
     check_query(learned(points[:-1], n_trees=2), points[-1] + np.float32(shift))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(points=streams(), precision=st.sampled_from([1.0, 0.5, 0.25, 0.1, 1e-9]), data=st.data())
 def test_an_approximate_score_asks_the_trees_that_the_twin_asks(
     points: NDArray[np.float32], precision: float, data: st.DataObject

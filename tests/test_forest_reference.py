@@ -208,7 +208,7 @@ def test_density_and_neighbours_follow_a_turning_fan() -> None:
     forest = InspectedForest(ForestShape(2, 50, 256), 1, [123], 1 / 800)
     rng = np.random.default_rng(1)
     query = [SCALE * 0.7, 0.0]
-    for degrees in range(0, 360, 6):
+    for degrees in range(0, 360, 5):
         learn(forest, fan(degrees, rng))
         found = forest.density([0], [query], 2)
         density = SCALE**2 * found.density[0]

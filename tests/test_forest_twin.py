@@ -32,7 +32,7 @@ def check_update(before: naive.Tree, point: naive.Point, after: naive.Tree) -> N
     assert naive.delete(after, point) == naive.delete(before, old)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(points=streams(max_points=60), sample_size=st.sampled_from([2, 3, 8, 16]))
 def test_an_update_puts_one_leaf_in_and_takes_one_out(points: NDArray[np.float32], sample_size: int) -> None:
     """Insertion and deletion are those of the twin, but for the place that chance decides."""
@@ -105,7 +105,7 @@ KINDS = {
 }
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     kind=st.sampled_from(sorted(KINDS)),
     n_columns=st.sampled_from([1, 2, 5, 8, 9, 17, 33, 200]),

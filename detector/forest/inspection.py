@@ -212,9 +212,8 @@ class InspectedForest(RandomCutForest):
             msg = f"`distance` must be above 0, got {distance}"
             raise ValueError(msg)
         where, rows = self._checked([slot], np.asarray(point)[np.newaxis])
-        n_columns, n_trees, _ = self.shape
-        n_found = n_trees if self.seen[where[0]] else 0
-        points, distances = np.empty((n_found, n_columns), dtype=np.float32), np.empty(n_found)
+        n_found = self.shape.n_trees if self.seen[where[0]] else 0
+        points, distances = np.empty((n_found, rows.shape[1]), dtype=np.float32), np.empty(n_found)
         if n_found:
             reach(self._state, where[0], rows[0], points, distances)
         near = distances < distance
