@@ -78,8 +78,13 @@ class DocumentMaker:
         return Names(self.feature_ids, self.feature_names)
 
     def documents(self, roster: Roster, scored_entry: ScoredEntry, now_ms: int) -> list[Document]:
-        """Return one document for each window in which an entity had data, entity by entity."""
+        """Return one document for each window in which an entity had data, entity by entity.
+
+        Of windows that were skipped there is one document for all; partitions that skip the same make the same one.
+        """
         entry, scored = scored_entry.entry, scored_entry.scored
+        if entry.kind == "skipped":
+            return [self._skipped(int(entry.end_times_ms[0]), int(entry.end_times_ms[-1]), now_ms)]
         column, window = np.nonzero(scored.status.T)
         at = (window, column)
         is_anomaly = scored.grade[at] > 0
@@ -103,6 +108,25 @@ class DocumentMaker:
             )
             for one, w, body, alarm in cells
         ]
+
+    def _skipped(self, first_end_ms: int, last_end_ms: int, now_ms: int) -> Document:
+        start_ms = self.interval.previous(first_end_ms)
+        fields = {
+            "detector_id": self.detector_id,
+            "schema_version": RESULT_SCHEMA_VERSION,
+            "generation": self.generation,
+            "run_id": self.run_id,
+            "status": "skipped",
+            "data_start_time": start_ms,
+            "data_end_time": last_end_ms,
+            "execution_start_time": now_ms,
+            "execution_end_time": now_ms,
+            "reason": "these windows were not scored: when a sidecar came back they were older than it catches up",
+        }
+        key = result_key(self.detector_id, self.run_id, self.generation, ("skipped since", str(start_ms)))
+        return Document(
+            f"{last_end_ms:013d}-{key}", last_end_ms, orjson.dumps(fields), only_new=False, is_anomaly=False
+        )
 
     def _series_of(self, roster: Roster, rows: NDArray[np.int32]) -> list[Series]:
         """Return the series of each row; they are made once and kept as long as the roster."""
@@ -198,5 +222,5 @@ def error_document(document: Document, reason: str) -> Document:
     kept = ("detector_id", "schema_version", "generation", "run_id", "model_id", "data_start_time", "data_end_time",
             "execution_start_time", "execution_end_time")  # fmt: skip
     body = orjson.loads(document.source)
-    fields = {name: body[name] for name in kept} | {"status": "refused", "error": reason}
+    fields = {name: body[name] for name in kept if name in body} | {"status": "refused", "error": reason}
     return document._replace(source=orjson.dumps(fields))

@@ -140,6 +140,16 @@ class Job:
         next_end_ms = interval.next(interval.floor(min(frontiers)))
         return next_end_ms > now_ms - self.config.window_delay_ms
 
+    def skipped_windows(self, partition: Partition, oldest_ms: int) -> NDArray[np.int64]:
+        """Return the ends of the first and the last window of a partition that are not to be caught up any more.
+
+        int64, shape (2,); shape (0,) when there are none. Windows that end at or before `oldest_ms` are too old.
+        """
+        interval = self.config.interval
+        first = interval.next(interval.floor(partition.frontier_ms))
+        last = interval.floor(oldest_ms)
+        return np.array([first, last] if first <= last else [], np.int64)
+
     def split(self, block: FeatureBlock) -> Iterator[tuple[Partition, FeatureBlock]]:
         """Yield every partition in memory with its part of a block; the part of some may have no entity."""
         numbers = self._numbers(block)
@@ -147,11 +157,23 @@ class Job:
             yield self._partitions[number], select(block, np.flatnonzero(numbers == number))
 
     def own_part(self, block: FeatureBlock) -> FeatureBlock:
-        """Return a block without the entities of partitions that are not in memory."""
-        if len(self._partitions) == self.n_partitions:
+        """Return a block without what is not ours to journal.
+
+        That is the entities of partitions that are not in memory, and windows that their partition has journaled
+        already: another process may have been further, and a document that came later must not count twice.
+        """
+        frontiers = {number: partition.frontier_ms for number, partition in self._partitions.items()}
+        if len(frontiers) == self.n_partitions and max(frontiers.values()) < block.end_times_ms[0]:
             return block
-        is_ours = np.isin(self._numbers(block), list(self._partitions))
-        return select(block, np.flatnonzero(is_ours))
+        numbers = self._numbers(block)
+        columns = np.flatnonzero(np.isin(numbers, list(frontiers)))
+        part = block if len(columns) == len(numbers) else select(block, columns)
+        own_frontiers = np.array([frontiers[number] for number in numbers[columns].tolist()], np.int64)
+        is_old = part.end_times_ms[:, np.newaxis] <= own_frontiers
+        if not is_old.any():
+            return part
+        values = np.where(is_old[:, :, np.newaxis], np.nan, part.values)
+        return FeatureBlock(part.entities, part.end_times_ms, values, np.where(is_old, 0, part.doc_counts))
 
     def knows(self, entity: Entity) -> bool:
         """Whether an entity has a model; to be asked for entities of partitions in memory."""

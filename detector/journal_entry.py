@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.packing import PackingError, pack, unpack
+from detector.packing import NewerFormatError, PackingError, newer_text, pack, unpack
 from detector.roster import Entity
 
 ENTRY_VERSION = 1
@@ -26,7 +26,8 @@ class JournalEntry:
     ----------
     kind
         `windows` moves the frontier of the partition on, also when it holds no row; `history` holds older windows
-        of entities that have no model yet and leaves the frontier alone.
+        of entities that have no model yet and leaves the frontier alone; `skipped` moves the frontier over windows
+        that nobody has read, of which it names the first and the last.
     end_times_ms
         int64, shape (n_windows,): exclusive window ends, epoch milliseconds, ascending.
     new_entities
@@ -43,7 +44,7 @@ class JournalEntry:
         Version of the kernels with which it is to be scored.
     """
 
-    kind: Literal["windows", "history"]
+    kind: Literal["windows", "history", "skipped"]
     end_times_ms: NDArray[np.int64]
     new_entities: tuple[Entity, ...]
     rows: NDArray[np.int32]
@@ -70,12 +71,24 @@ class JournalEntry:
 
 
 def decode_entry(block: bytes) -> JournalEntry:
-    """Return the entry that `JournalEntry.encode` wrote; `PackingError` when damaged or of another release."""
+    """Return the entry that `JournalEntry.encode` wrote.
+
+    Raises
+    ------
+    PackingError
+        When it is damaged, or is to be scored with kernels that this release does not have any more.
+    NewerFormatError
+        When a newer release has written it.
+    """
     fields, arrays = unpack(block, "journal entry", ENTRY_VERSION)
-    if fields["numeric_version"] != NUMERIC_VERSION:
+    numeric_version = fields["numeric_version"]
+    if numeric_version > NUMERIC_VERSION:
+        raise NewerFormatError(newer_text("kernel of a journal entry", numeric_version, NUMERIC_VERSION))
+    if numeric_version < NUMERIC_VERSION:
         msg = (
-            f"the journal entry is to be scored with kernels of version {fields['numeric_version']}, "
-            f"this release has version {NUMERIC_VERSION}: run the release that wrote it"
+            f"the journal entry is to be scored with kernels of version {numeric_version}, this release has version "
+            f"{NUMERIC_VERSION}: start the release that wrote it once more and stop it with SIGTERM, which saves the "
+            "models behind the entry; then start this one"
         )
         raise PackingError(msg)
     return JournalEntry(

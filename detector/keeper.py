@@ -12,6 +12,7 @@ from typing import Self
 import structlog
 
 from detector.membership import Membership, NewerSidecarError
+from detector.present import JUMP_S
 from storage.errors import StorageError
 
 log = structlog.get_logger(__name__)
@@ -28,6 +29,8 @@ class Keeper:
         Set when a newer release works on the same state, so that this one must stop.
     on_change
         Called with the names of the detectors of which the share of this process has changed.
+    on_jump
+        Called when the clock of this host was set: what waits for a moment on it may wait too long.
 
     Attributes
     ----------
@@ -41,10 +44,12 @@ class Keeper:
         stopping: threading.Event,
         *,
         on_change: Callable[[set[str]], None] = lambda _: None,
+        on_jump: Callable[[], None] = lambda: None,
     ) -> None:
         self.refusal = ""
         self._membership = membership
         self._on_change = on_change
+        self._on_jump = on_jump
         self._stopping = stopping
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
@@ -63,9 +68,13 @@ class Keeper:
             log.debug("lease_not_released", error=str(error))
 
     def _run(self) -> None:
+        offset_s = time.time() - time.monotonic()
         while not self._ended.is_set():
             self._renew()
             self._ended.wait(self._membership.period_s)
+            before_s, offset_s = offset_s, time.time() - time.monotonic()
+            if abs(offset_s - before_s) > JUMP_S:
+                self._on_jump()
 
     def _renew(self) -> None:
         try:

@@ -20,6 +20,10 @@ class PackingError(ValueError):
     """A block of bytes is damaged, or of a kind or version that this release cannot read."""
 
 
+class NewerFormatError(PackingError):
+    """A block of bytes was written by a newer release: this one must leave the state alone."""
+
+
 def pack(
     kind: str, version: int, fields: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]
 ) -> bytes:
@@ -42,6 +46,8 @@ def unpack(block: bytes, kind: str, version: int) -> tuple[dict[str, Any], dict[
     ------
     PackingError
         When the checksum is wrong, the block is cut short, or it is of another kind or version.
+    NewerFormatError
+        When it is of a newer version.
     """
     try:
         body = msgpack.unpackb(zstandard.ZstdDecompressor().decompress(block))
@@ -51,10 +57,20 @@ def unpack(block: bytes, kind: str, version: int) -> tuple[dict[str, Any], dict[
     if not isinstance(body, dict) or body.get("magic") != MAGIC:
         msg = f"the stored {kind} was not written by Outrider"
         raise PackingError(msg)
+    if body["kind"] == kind and body["version"] > version:
+        raise NewerFormatError(newer_text(f"stored {kind}", body["version"], version))
     if (body["kind"], body["version"]) != (kind, version):
         msg = f"expected a {kind} of version {version}, found a {body['kind']} of version {body['version']}"
         raise PackingError(msg)
     return body["fields"], {name: _decode_array(*stored) for name, stored in body["arrays"].items()}
+
+
+def newer_text(what: str, found: int, known: int) -> str:
+    """Say that something was written by a newer release, with both versions and what to do."""
+    return (
+        f"the {what} has version {found}, this release of Outrider knows version {known}: a newer release has written "
+        "it; upgrade this one. Nothing is lost, and nothing was written"
+    )
 
 
 def _encode_array(array: np.ndarray[Any, Any]) -> tuple[str, list[int], bytes]:

@@ -54,6 +54,7 @@ class Partition:
         self.saved_sequences: dict[int, int] = {}
         self._windows_since_saved: dict[int, int] = {}
         self._stagger = partition_of((log,), MOST_STAGGER)
+        self._n_features = settings.n_features
         self._fleet = Fleet(settings)
 
     @property
@@ -75,6 +76,14 @@ class Partition:
             part.entities, part.end_times_ms[fresh], part.values[fresh], part.doc_counts[fresh]
         )
         return self._entry("windows", part, revision)
+
+    def skipped_entry(self, end_times_ms: NDArray[np.int64], revision: int) -> JournalEntry | None:
+        """Return the entry that takes the partition over windows without reading them, or None for none."""
+        if not end_times_ms.size:
+            return None
+        counts = np.zeros((len(end_times_ms), 0), np.int64)
+        values = np.zeros((*counts.shape, self._n_features))
+        return JournalEntry("skipped", end_times_ms, (), np.zeros(0, np.int32), values, counts, revision)
 
     def _entry(self, kind: str, part: FeatureBlock, revision: int) -> JournalEntry:
         present = np.flatnonzero(part.doc_counts.any(axis=0))
@@ -107,7 +116,7 @@ class Partition:
             (entry.doc_counts > 0) & learning,
         )
         self.sequence = sequence
-        if entry.kind == "windows":
+        if entry.kind != "history":
             self.frontier_ms = int(entry.end_times_ms[-1])
         for group in range(self.n_groups):
             windows = self._windows_since_saved.get(group, self._stagger + group)

@@ -8,6 +8,7 @@ with the documents of a run that was never interrupted.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import structlog
 
 from detector.documents import Document, error_document
@@ -56,6 +57,7 @@ def poll(
     now_ms: int,
     *,
     share: Callable[[], frozenset[int]] | None = None,
+    oldest_ms: int | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     on_progress: Callable[[PollReport], None] = lambda _: None,
 ) -> PollReport:
@@ -72,6 +74,9 @@ def poll(
     share
         Asked between blocks for the numbers of the partitions that this process is to work on; None = those that
         `job` works on already.
+    oldest_ms
+        Windows that end at or before this moment (epoch milliseconds) are not caught up but written down as skipped;
+        None = everything is caught up.
     should_stop
         Asked between blocks; when it says yes the poll ends early, with everything committed.
     on_progress
@@ -87,6 +92,9 @@ def poll(
         if share is not None:
             job.share = share()
         _settle(job, stores, now_ms, report)
+        if oldest_ms is not None and not should_stop():
+            _skip(job, stores, oldest_ms, now_ms)
+            _settle(job, stores, now_ms, report)
         end_times_ms = job.next_windows(now_ms)
         if not end_times_ms.size or should_stop():
             break
@@ -108,7 +116,36 @@ def poll(
 def _journal(job: Job, stores: Stores, block: FeatureBlock, make: EntryMaker, now_ms: int) -> None:
     """Write a block to the journal, one entry a partition; from here on what was read is fixed."""
     revision = job.registration.revision
-    made = [(partition, make(partition, part, revision)) for partition, part in job.split(block)]
+    _append(
+        job,
+        stores,
+        [(partition, make(partition, part, revision)) for partition, part in job.split(block)],
+        now_ms,
+    )
+
+
+def _skip(job: Job, stores: Stores, oldest_ms: int, now_ms: int) -> None:
+    """Take the partitions over windows that are too old; what is skipped stands in the journal like what is read."""
+    revision = job.registration.revision
+    made = [
+        (partition, partition.skipped_entry(job.skipped_windows(partition, oldest_ms), revision))
+        for partition in job.partitions
+    ]
+    skipped = [entry.end_times_ms for _, entry in made if entry is not None]
+    if skipped:
+        since_ms = job.config.interval.previous(min(int(ends[0]) for ends in skipped))
+        log.warning(
+            "windows_skipped",
+            detector=job.detector_id,
+            since=str(np.datetime64(since_ms, "ms")),
+            until=str(np.datetime64(int(skipped[0][-1]), "ms")),
+            partitions=len(skipped),
+        )
+    _append(job, stores, made, now_ms)
+
+
+def _append(job: Job, stores: Stores, made: list[tuple[Partition, JournalEntry | None]], now_ms: int) -> None:
+    """Write the next entries of some partitions; those where another process was faster are noted as lost."""
     entries = [(partition, partition.sequence + 1, entry) for partition, entry in made if entry is not None]
     written = [Entry(partition.log, sequence, entry.encode()) for partition, sequence, entry in entries]
     lost = stores.journal.append(written, now_ms)

@@ -11,7 +11,7 @@ import structlog
 from detector.documents import Document
 from detector.job import Job
 from detector.journal_entry import decode_entry
-from detector.packing import PackingError
+from detector.packing import NewerFormatError, PackingError
 from detector.partition import Partition, n_groups
 from detector.stores import Checkpoints, Stores
 from storage.records import Marker
@@ -95,6 +95,9 @@ def _restore(partition: Partition, checkpoints: Checkpoints, count: int) -> None
     for checkpoint in checkpoints.load(partition.log, count):
         try:
             partition.restore(checkpoint)
+        except NewerFormatError:
+            # Not damaged: whoever wrote it can read it, and must not find its models learned anew.
+            raise
         except PackingError as error:
             # The journal brings the models of this group, and of those behind it, back as well.
             log.warning("checkpoint_unreadable", log=partition.log, group=checkpoint.group, error=str(error))

@@ -115,5 +115,7 @@ class Stores:
     detectors: Detectors
     prepare: Callable[[], None]
     """Make sure that the cluster is one we can work with and that our indices exist; may be called again."""
+    cluster_time: Callable[[], int]
+    """What time it is by the cluster's clock, epoch milliseconds."""
     require: Callable[[DetectorConfig], None]
     """Refuse a detector whose fields the cluster does not know: it would quietly find nothing."""

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from detector import journal_entry
 from detector.journal_entry import NUMERIC_VERSION, JournalEntry, decode_entry
-from detector.packing import PackingError, pack
+from detector.packing import NewerFormatError, PackingError, pack
 
 SIZES = st.tuples(st.integers(0, 4), st.integers(0, 5), st.integers(1, 3))
 ANY_FLOAT = st.floats(allow_nan=True, allow_infinity=True, allow_subnormal=True)
@@ -61,10 +61,16 @@ ENTRY = JournalEntry(
 
 def test_an_entry_of_other_kernels_is_refused_with_both_versions():
     """Scored with ours it would give other models than those that wrote its results."""
-    other = replace(ENTRY, numeric_version=NUMERIC_VERSION + 1).encode()
-    message = rf"kernels of version {NUMERIC_VERSION + 1}, this release has version {NUMERIC_VERSION}: run the release"
+    newer = replace(ENTRY, numeric_version=NUMERIC_VERSION + 1).encode()
+    message = rf"kernel .* has version {NUMERIC_VERSION + 1}, this release of Outrider knows version {NUMERIC_VERSION}"
+    with pytest.raises(NewerFormatError, match=message):
+        decode_entry(newer)
+    older = replace(ENTRY, numeric_version=NUMERIC_VERSION - 1).encode()
+    message = (
+        rf"of version {NUMERIC_VERSION - 1}, this release has version {NUMERIC_VERSION}: start the release"
+    )
     with pytest.raises(PackingError, match=message):
-        decode_entry(other)
+        decode_entry(older)
 
 
 def test_an_entry_of_another_format_is_refused(monkeypatch):
@@ -73,7 +79,7 @@ def test_an_entry_of_another_format_is_refused(monkeypatch):
     newer = ENTRY.encode()
     monkeypatch.undo()
     with pytest.raises(
-        PackingError, match="expected a journal entry of version 1, found a journal entry of version 2"
+        NewerFormatError, match="journal entry has version 2, this release of Outrider knows version 1"
     ):
         decode_entry(newer)
 

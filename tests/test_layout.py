@@ -70,8 +70,9 @@ HOMES = {
         "detector.keeper",
         "detector.open",
         "detector.poll",
+        "detector.present",
         "detector.resume",
-        "detector.schedule",
+        "detector.runner",
         "storage.client",
         "storage.retry",
     },
@@ -81,7 +82,14 @@ HOMES = {
 }
 """Library to the modules and packages that may import it."""
 
-CLOCK_READERS = ("detector.keeper", "detector.schedule", "detector.commands", "storage.embedded.node_status")
+CLOCK_READERS = (
+    "detector.keeper",
+    "detector.present",
+    "detector.runner",
+    "detector.schedule",
+    "detector.commands",
+    "storage.embedded.node_status",
+)
 """Everywhere else time is an argument; `time.monotonic`, which measures and dates nothing, is free."""
 
 ENVIRONMENT_READERS = ("storage.settings", "storage.node", "detector.commands")
@@ -248,7 +256,7 @@ def test_broad_except_exists_once() -> None:
                 raises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
                 if named & {"Exception", "BaseException"} and not raises:
                     places.append(module.name)
-    assert places == ["detector.schedule"]
+    assert places == ["detector.runner"]
 
 
 def test_nothing_is_left_for_later() -> None:

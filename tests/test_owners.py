@@ -7,6 +7,7 @@ from streams import MINUTE_MS, START_MS, detector, index_stream, stores_of, writ
 from detector.open import ChangedElsewhereError, is_current, open_job
 from detector.poll import poll
 from detector.resume import look_again
+from detector.roster import partition_of
 from detector.save import prune_journal, save_checkpoints
 
 N_HOSTS, N_WINDOWS = 5, 72
@@ -156,3 +157,29 @@ def test_settings_that_another_process_has_changed_are_noticed(client, source, i
         ChangedElsewhereError, match=r"revision 2, ours is 1.*give this sidecar the same file"
     ):
         is_current(job, stores)
+
+
+def test_an_entity_that_comes_late_to_a_partition_that_is_further_than_others(client, index_prefix):
+    """Its documents of windows that the partition has behind it are its history; none is lost between the two."""
+    source = f"{index_prefix}-source"
+    index_stream(client, source, n_hosts=2, n_windows=20)
+    config, ahead = detector(source), partition_of(("late",), 64)
+    whole, parts = stores_of(client, f"{index_prefix}-whole"), stores_of(client, f"{index_prefix}-parts")
+    poll(open_job(config, whole, START_MS), whole, START_MS + 10 * MINUTE_MS)
+    poll(open_job(config, parts, START_MS, share=frozenset({ahead})), parts, START_MS + 10 * MINUTE_MS)
+    for window in range(5, 20):
+        moment_ms = START_MS + window * MINUTE_MS
+        client.index(index=source, body={"time": moment_ms, "load": 5.0 + window, "host": "late"})
+    client.indices.refresh(index=source)
+    for stores in (whole, parts):
+        poll(open_job(config, stores, START_MS), stores, START_MS + 20 * MINUTE_MS)
+    of_late = [
+        {
+            key: body
+            for key, body in written(client, f"{index_prefix}-{name}").items()
+            if body["entity_key"] == "host=late"
+        }
+        for name in ("whole", "parts")
+    ]
+    assert len(of_late[0]) == 15
+    assert of_late[1] == of_late[0]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from detector.packing import PackingError, pack, unpack
+from detector.packing import NewerFormatError, PackingError, pack, unpack
 
 ARRAYS = hnp.arrays(
     dtype=st.sampled_from([np.float64, np.float32, np.int64, np.int32, np.uint8, np.uint64, np.bool_]),
@@ -43,9 +43,13 @@ def test_every_flipped_or_missing_byte_is_noticed():
 
 
 def test_another_kind_or_version_is_refused_with_both():
-    """The message names what was expected and what was found."""
+    """The message names what was expected and what was found; of a newer one, what to do."""
     block = pack("thing", 2, {}, {})
-    with pytest.raises(PackingError, match="expected a thing of version 1, found a thing of version 2"):
+    with pytest.raises(
+        NewerFormatError, match=r"thing has version 2, this release of Outrider knows version 1: .*upgrade"
+    ):
         unpack(block, "thing", 1)
+    with pytest.raises(PackingError, match="expected a thing of version 3, found a thing of version 2"):
+        unpack(block, "thing", 3)
     with pytest.raises(PackingError, match="expected a model of version 2, found a thing"):
         unpack(block, "model", 2)

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streams import MINUTE_MS, detector
 
-from detector import schedule as schedule_module
+from detector import runner as runner_module
 from detector.poll import PollReport
 from detector.resume import StateLostError
-from detector.schedule import SETTLE_MS, Schedule
+from detector.runner import SETTLE_MS
+from detector.schedule import Schedule
 from detector.stores import Stores
 from detector.trigger import WindowTrigger
 from features.windows import Interval, Unit
@@ -82,8 +83,8 @@ class OpenJob:
 def polls(monkeypatch):
     """Put a function of the test's own in place of `poll`; give the calls of it by detector."""
     calls = Polls()
-    monkeypatch.setattr(schedule_module, "poll", calls.poll)
-    monkeypatch.setattr(schedule_module, "open_job", calls.open_job)
+    monkeypatch.setattr(runner_module, "poll", calls.poll)
+    monkeypatch.setattr(runner_module, "open_job", calls.open_job)
     return calls
 
 
@@ -92,7 +93,7 @@ class Polls:
 
     def __init__(self):
         self.times, self.opened, self.now_ms, self.what, self.running = {}, [], [], {}, {}
-        self.most_at_once = {}
+        self.most_at_once, self.behind = {}, set()
         self._lock = threading.Lock()
 
     def open_job(self, config, _stores, _now_ms, _start_ms, _share):
@@ -101,7 +102,8 @@ class Polls:
         job.detector_id = config.detector_id
         return job
 
-    def poll(self, job, _stores, now_ms, *, share, should_stop, on_progress):
+    def poll(self, job, _stores, now_ms, *, share, oldest_ms, should_stop, on_progress):
+        assert oldest_ms is None, "everything is caught up"
         assert share() == job.share, "without other sidecars everything is ours"
         name = job.detector_id
         with self._lock:
@@ -115,7 +117,7 @@ class Polls:
         finally:
             with self._lock:
                 self.running[name] -= 1
-        return PollReport(windows=2, results=6)
+        return PollReport(windows=2, results=6, is_complete=name not in self.behind)
 
 
 @pytest.fixture
@@ -145,7 +147,9 @@ def watch(polls):  # noqa: ARG001 - nothing real is polled
 def fake_stores(state, prepare=lambda: None, require=lambda _: None):
     """Return stores of which only what the schedule itself uses is there."""
     parts = dict.fromkeys(("search", "journal", "results", "checkpoints", "detectors", "leases"))
-    return Stores(**parts, state=state, prepare=prepare, require=require)
+    return Stores(
+        **parts, state=state, prepare=prepare, require=require, cluster_time=lambda: int(time.time() * 1000)
+    )
 
 
 def test_a_detector_is_polled_at_once_and_then_after_every_window(polls, watch):
@@ -243,6 +247,53 @@ def test_a_detector_that_fails_is_tried_again_before_its_next_window_and_ever_mo
     assert 1.5 <= second - first <= 3
     assert 3 <= third - second <= 5.5
     assert [line.get("failures") for line in lines] == [1, 2, None]
+
+
+def test_detectors_that_have_much_to_catch_up_go_on_at_once_and_keep_nobody_waiting(polls, watch):
+    """Each queues again behind the others, also where there is one thread for all."""
+    polls.behind = {"behind", "far-behind"}
+    for name in polls.behind:
+        polls.what[name] = lambda _: time.sleep(0.3)
+    lines, _ = watch(["behind", "far-behind", "live"], 5, n_threads=1)
+    times = {
+        name: sum(line["detector"] == name for line in lines) for name in ("behind", "far-behind", "live")
+    }
+    assert times["live"] >= 3, "once a second"
+    assert times["behind"] + times["far-behind"] >= 8, "the rest of the time, whatever their interval"
+    assert abs(times["behind"] - times["far-behind"]) <= 2
+
+
+def test_a_poll_has_a_slice_of_time_and_one_block_at_least(polls, monkeypatch):
+    """The time before its first block does not count: else a slow cluster would never see an end."""
+    monkeypatch.setattr(runner_module, "SLICE_S", 0.2)
+    asked = []
+
+    def ask(should_stop):
+        time.sleep(0.5)
+        asked.append(should_stop())
+        time.sleep(0.3)
+        asked.append(should_stop())
+
+    polls.what["a"] = ask
+    schedule = Schedule([detector("x", name="a")], fake_stores(State()), stopping=threading.Event())
+    schedule.start()
+    wait_until(lambda: len(asked) == 2)
+    schedule.stop(within_s=10)
+    assert asked == [False, True]
+
+
+def test_on_a_host_that_is_ahead_polls_come_when_the_cluster_says_that_a_window_is_over(polls):
+    """Half a window ahead: the schedule alone would come half a window late, every time."""
+    two_seconds = {"period": {"interval": 2, "unit": "Seconds"}}
+    behind_ms = 1_000
+    stores = replace(fake_stores(State()), cluster_time=lambda: int(time.time() * 1000) - behind_ms)
+    config = detector("x", name="a", detection_interval=two_seconds)
+    schedule = Schedule([config], stores, stopping=threading.Event())
+    schedule.start()
+    wait_until(lambda: len(polls.now_ms) >= 7, seconds=20)
+    schedule.stop(within_s=10)
+    soon = [now_ms for now_ms in polls.now_ms[1:] if now_ms % 2_000 < 900]
+    assert len(soon) >= 2, "soon after the end of a window by the cluster's clock"
 
 
 def test_after_a_failure_the_cluster_is_looked_at_as_if_for_the_first_time(polls, watch):

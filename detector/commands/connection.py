@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -15,6 +16,7 @@ from detector.stores import Stores
 from storage.checkpoints import CheckpointStore
 from storage.client import check_version, connect
 from storage.cluster import Cluster, ClusterSettingsError
+from storage.cluster_time import cluster_time_ms
 from storage.detectors import DetectorStore
 from storage.errors import StorageError
 from storage.indices import ensure_indices
@@ -74,6 +76,7 @@ def build_stores(
         leases=LeaseStore(client, prefix),
         detectors=DetectorStore(client, prefix, retry),
         prepare=prepare,
+        cluster_time=partial(cluster_time_ms, client, prefix, retry),
         require=require,
     )
 

@@ -19,7 +19,9 @@ from detector.membership import Membership, NewerSidecarError
 from detector.open import open_job
 from detector.outcome import outcome_of
 from detector.poll import PollReport, poll
+from detector.present import Present
 from detector.resume import StateLostError, look_again
+from detector.runner import SETTLE_MS
 from detector.save import save_checkpoints
 from detector.stores import Stores
 from storage.errors import StorageError
@@ -35,8 +37,8 @@ class Replay:
     stores, membership
         The cluster, and this process among the others that work on it.
     start_ms, until_ms
-        Where detectors begin that never ran before, and the moment up to which windows are scored; epoch
-        milliseconds.
+        Where detectors begin that never ran before, and the moment up to which windows are scored, None = now; epoch
+        milliseconds. Nothing later than now is read: a detector that is in the future would wait there.
     stopping
         Set when the run is to end after its block.
     """
@@ -47,18 +49,21 @@ class Replay:
         membership: Membership,
         *,
         start_ms: int | None,
-        until_ms: int,
+        until_ms: int | None,
         stopping: threading.Event,
     ) -> None:
         self._stores = stores
         self._membership = membership
         self._start_ms = start_ms
-        self._until_ms = until_ms
+        self._wanted_ms = until_ms
+        self._until_ms = 0
         self._stopping = stopping
 
     def run(self, configs: Sequence[DetectorConfig]) -> None:
         """Bring the detectors up to the moment, one after the other; fail in the end when one of them did."""
         ask(self._stores.prepare)
+        now_ms = ask(Present(self._stores.cluster_time).now_ms) - SETTLE_MS
+        self._until_ms = min(now_ms, self._wanted_ms or now_ms)
         with Keeper(self._membership, self._stopping) as keeper:
             failed = [config.detector_id for config in configs if not self._is_brought_up(config)]
         if keeper.refusal:

@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -14,6 +13,7 @@ import structlog
 
 from detector.commands import logs
 from detector.commands.connection import RUNTIME_ERROR, USAGE_ERROR, Failure, cluster_of, open_stores
+from detector.commands.duration import DURATION
 from detector.commands.moment import MOMENT
 from detector.commands.replay import Replay
 from detector.commands.sidecar import membership_of
@@ -21,7 +21,7 @@ from detector.configuration.load import load_detectors
 from detector.configuration.problem import ConfigError
 from detector.keeper import Keeper
 from detector.membership import Membership
-from detector.schedule import SETTLE_MS, Schedule
+from detector.schedule import Schedule
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +77,13 @@ log = structlog.get_logger(__name__)
     envvar="OUTRIDER_LEASE",
     help="Seconds after which the other sidecars of the cluster take over from one that is silent.",
 )
+@click.option(
+    "--catch-up",
+    "catch_up_ms",
+    type=DURATION,
+    envvar="OUTRIDER_CATCH_UP",
+    help="After an outage go back at most so far, such as 6h or 7d, and mark older windows as skipped (default: all).",
+)
 def run(
     folder: Path,
     settings: Path | None,
@@ -87,6 +94,7 @@ def run(
     log_level: str,
     threads: int,
     lease_s: float,
+    catch_up_ms: int | None,
 ) -> None:
     """Watch the data: run every detector of a folder until stopped.
 
@@ -108,8 +116,7 @@ def run(
     stores = open_stores(cluster, stopping)
     membership = membership_of(configs, stores.leases, lease_s)
     if once or until is not None:
-        until_ms = until or time.time_ns() // 1_000_000 - SETTLE_MS
-        Replay(stores, membership, start_ms=start, until_ms=until_ms, stopping=stopping).run(configs)
+        Replay(stores, membership, start_ms=start, until_ms=until, stopping=stopping).run(configs)
         return
     log.info(
         "started",
@@ -119,13 +126,19 @@ def run(
         detectors=len(configs),
     )
     schedule = Schedule(
-        configs, stores, stopping=stopping, n_threads=threads, start_ms=start, membership=membership
+        configs,
+        stores,
+        stopping=stopping,
+        n_threads=threads,
+        start_ms=start,
+        catch_up_ms=catch_up_ms,
+        membership=membership,
     )
     _watch(schedule, membership, stopping)
 
 
 def _watch(schedule: Schedule, membership: Membership, stopping: threading.Event) -> None:
-    with Keeper(membership, stopping, on_change=schedule.poll_now) as keeper:
+    with Keeper(membership, stopping, on_change=schedule.poll_now, on_jump=schedule.poll_all_now) as keeper:
         schedule.start()
         stopping.wait()
         log.info("stopping", hint="Ctrl-C ends it at once" if sys.stderr.isatty() else None)
@@ -137,10 +150,10 @@ def _watch(schedule: Schedule, membership: Membership, stopping: threading.Event
                 reason="what they were doing is done again at the next start",
             )
             # Their threads hang in requests; leaving in the ordinary way would wait for them.
-            os._exit(RUNTIME_ERROR if keeper.refusal else 0)
+            os._exit(RUNTIME_ERROR if keeper.refusal or schedule.refusal else 0)
     log.info("stopped")
-    if keeper.refusal:
-        raise Failure(keeper.refusal)
+    if refusal := keeper.refusal or schedule.refusal:
+        raise Failure(refusal)
 
 
 def _stop_on_signals(stopping: threading.Event) -> None:
