@@ -5,14 +5,17 @@ Joins configuration and models; does no I/O, so that `poll` and `resume` read as
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.configuration.config import DetectorConfig
+from detector.configuration.rules import directions, margins
 from detector.documents import Document, DocumentMaker
 from detector.journal_entry import JournalEntry
 from detector.model.fleet import ModelSettings
+from detector.model.plugin_settings import PLUGIN_TREES, TrcfSettings
 from detector.partition import Partition, select
 from detector.roster import Entity, log_names, partition_count, partition_of
 from features.block import FeatureBlock
@@ -208,6 +211,15 @@ def model_settings(config: DetectorConfig) -> ModelSettings:
     return ModelSettings(
         n_features=len(config.source.features),
         interval_ms=config.interval.milliseconds,
-        shingle_size=config.shingle_size,
         recency_emphasis=config.recency_emphasis,
+        **_kind_of_models(config),
     )
+
+
+def _kind_of_models(config: DetectorConfig) -> dict[str, Any]:
+    """Return what the two kinds of models do not have in common."""
+    if not config.is_trcf:
+        return {"shingle_size": config.shingle_size}
+    names = [feature.feature_name for feature in config.source.features]
+    trcf = TrcfSettings(margin=margins(config.rules, names), direction=directions(config.rules, names))
+    return {"shingle_size": config.trcf_shingle, "n_trees": PLUGIN_TREES, "trcf": trcf}

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.journal_entry import JournalEntry
-from detector.model.fleet import Fleet, ModelSettings, ScoredBlock
+from detector.model.fleet import ModelSettings, ScoredBlock
+from detector.model.profile import open_fleet
 from detector.packing import pack, unpack
 from detector.roster import Entity, Roster, partition_of, seed_of
 from features.block import FeatureBlock
@@ -55,7 +56,7 @@ class Partition:
         self._windows_since_saved: dict[int, int] = {}
         self._stagger = partition_of((log,), MOST_STAGGER)
         self._n_features = settings.n_features
-        self._fleet = Fleet(settings)
+        self._fleet = open_fleet(settings)
 
     @property
     def n_groups(self) -> int:

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.model.fleet import Fleet, ModelSettings, ScoredBlock
+from detector.model.profile import open_fleet
 
 Times = NDArray[np.int64]
 Values = NDArray[np.float64]
 
 
 def fleet_of(settings: ModelSettings, seeds: NDArray[np.uint64]) -> Fleet:
-    fleet = Fleet(settings)
+    fleet = open_fleet(settings)
     fleet.add(seeds)
     return fleet
 

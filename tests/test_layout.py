@@ -55,6 +55,7 @@ HOMES = {
         "detector.configuration.names",
         "detector.configuration.not_yet",
         "detector.configuration.period",
+        "detector.configuration.rules",
         "detector.configuration.wording",
         "features.feature",
         "storage.cluster",

@@ -7,14 +7,15 @@ clusters or the clock, and stays quick to import.
 import json
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from detector.configuration.names import DetectorName, FieldName, IndexName, ZoneName
+from detector.configuration.names import DetectorName, FieldName, IndexName, Profile, ProfileName, ZoneName
 from detector.configuration.not_yet import NotYet, not_yet
 from detector.configuration.period import Duration, duration
 from detector.configuration.problem import quoted
+from detector.configuration.rules import Rules, directions, margins
 from features.feature import Feature
 from features.source import Source
 from features.windows import Interval, Unit, interval_problem
@@ -24,6 +25,8 @@ MOST_FEATURES = 100
 """Each feature adds columns to every model; a hundred are more than a forest can tell apart."""
 MOST_HISTORY = 10_000
 LARGEST_SHINGLE = 128
+LARGEST_POINT = 254
+"""Columns that a forest can hold."""
 DEFAULT_SHINGLE = 8
 HISTORY_BEYOND_SHINGLE = 32
 """Windows read for a new model beyond those that fill the first shingle."""
@@ -99,11 +102,19 @@ class DetectorConfig(BaseModel):
         le=LARGEST_SHINGLE,
         description="Consecutive windows that make one point, as in the plugin; default: several scales.",
     )
+    profile: ProfileName = Field(
+        default=Profile.MULTISCALE,
+        description="Own extension: kind of model; multiscale, or trcf for the plugin's own.",
+        json_schema_extra={"enum": list(Profile)},
+    )
+    rules: Rules = Field(
+        default=None,
+        description="Alarms to ignore, with the profile trcf only; default: within 20 % of the value.",
+    )
 
     frequency: NotYet = not_yet("how often the detector runs.", {"type": ["object", "null"]})
     suggested_seasonality: NotYet = not_yet("length of a season in windows.")
     imputation_option: NotYet = not_yet("which value stands in for a missing one.")
-    rules: NotYet = not_yet("which anomalies to suppress.", {"type": ["array", "null"], "maxItems": 0})
     detection_date_range: NotYet = not_yet("the time range of a historical detector.")
     result_index: NotYet = not_yet("an index of its own for the results.")
     result_index_min_size: NotYet = not_yet("size at which a result index is rolled over.")
@@ -185,6 +196,25 @@ class DetectorConfig(BaseModel):
         _refuse_one_key(fields)
         return fields
 
+    @model_validator(mode="after")
+    def _shingle_fits(self) -> Self:
+        """Refuse more columns than a forest can hold."""
+        width = len(self.source.features) * (self.trcf_shingle if self.is_trcf else self.shingle_size or 1)
+        if width > LARGEST_POINT:
+            msg = f"must have at most {LARGEST_POINT} features times `shingle_size`, got {width}; split it"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def is_trcf(self) -> bool:
+        """Whether the models are the plugin's kind."""
+        return self.profile == Profile.TRCF
+
+    @property
+    def trcf_shingle(self) -> int:
+        """Windows in a point of the plugin's kind of model."""
+        return self.shingle_size or DEFAULT_SHINGLE
+
     @property
     def detector_id(self) -> str:
         """What ids and seeds are made from: the name."""
@@ -236,6 +266,17 @@ class DetectorConfig(BaseModel):
             "interval_ms": source.interval.milliseconds,
             "calendar": self.timezone if source.interval.is_calendar else None,
             "model": [self.shingle_size, self.recency_emphasis],
+        } | self._essence_of_trcf()
+
+    def _essence_of_trcf(self) -> dict[str, Any]:
+        """Return what else the plugin's kind of model is made for; nothing for the default, whose hash it leaves."""
+        if not self.is_trcf:
+            return {}
+        names = [feature.feature_name for feature in self.source.features]
+        return {
+            "profile": self.profile,
+            "ignored": margins(self.rules, names),
+            "told": directions(self.rules, names),
         }
 
 

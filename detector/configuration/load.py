@@ -13,6 +13,7 @@ from detector.configuration.config import DetectorConfig
 from detector.configuration.json_text import JsonPath, JsonSyntaxError, JsonText, Position, parse_json
 from detector.configuration.period import Duration, Period
 from detector.configuration.problem import ConfigError, Problem, quoted
+from detector.configuration.rules import Condition, Rule
 from detector.configuration.wording import sentence
 from features.feature import Feature
 
@@ -21,6 +22,8 @@ WRAPPINGS = ("anomaly_detector", "_source", "hits")
 MODELS: dict[str, type[BaseModel]] = {
     "": DetectorConfig,
     "feature_attributes": Feature,
+    "rules": Rule,
+    "conditions": Condition,
     "detection_interval": Duration,
     "window_delay": Duration,
     "period": Period,

@@ -1,6 +1,7 @@
 """Names: the texts of a detector's configuration that must have a certain form."""
 
 import re
+from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -10,6 +11,13 @@ from detector.configuration.near_miss import near_miss
 from detector.configuration.problem import quoted
 
 LONGEST_NAME = 64
+
+
+class Profile(StrEnum):
+    """Kinds of models."""
+
+    MULTISCALE = "multiscale"
+    TRCF = "trcf"
 
 
 def _plain_name(name: str) -> str:
@@ -47,11 +55,22 @@ def _zone_name(name: str) -> str:
     return name
 
 
+def _profile_name(name: str) -> str:
+    """Refuse a profile that does not exist."""
+    if name not in list(Profile):
+        hint = near_miss(name, Profile) or f"there are {' and '.join(Profile)}"
+        msg = f"must be the name of a profile, got {quoted(name)}; {hint}"
+        raise ValueError(msg)
+    return name
+
+
 DetectorName = Annotated[str, AfterValidator(_plain_name)]
 """Name of a detector, part of every document id."""
 FieldName = Annotated[str, AfterValidator(_not_blank)]
 """Name of a field in the documents that are read."""
 IndexName = Annotated[str, AfterValidator(_one_index)]
 """An index, an alias or a pattern."""
+ProfileName = Annotated[str, AfterValidator(_profile_name)]
+"""Name of a kind of model."""
 ZoneName = Annotated[str, AfterValidator(_zone_name)]
 """IANA name of a time zone."""

@@ -12,7 +12,8 @@ INSTEAD = {
     "frequency": "remove it: every window is scored as soon as it is closed",
     "suggested_seasonality": "remove it, or set `shingle_size` to half of it",
     "imputation_option": "remove it: a window without documents is then not scored, and no value is made up",
-    "rules": "remove it; where none are given the plugin adds two rules of 20 % a feature to its exports",
+    "rules": "remove it; where none are given the plugin adds two rules of 20 % a feature to its exports; or set "
+    "`profile` to `trcf`, which has them",
     "detection_date_range": "remove it: it belongs to historical detectors of an old plugin version",
     "result_index": "remove it: results go to the alias `outrider-results`",
     "result_index_min_size": "remove it: the size of result indices is not a setting of a detector",

@@ -4,7 +4,7 @@ A model is a function of its seed, the settings and its own rows in order: neith
 rows are cut into blocks, nor threads change a bit of it. Knows no entity's name, no index and no clock.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.forest.state import ForestShape
+from detector.model.arrays import check, copy_onto, named_arrays
+from detector.model.plugin_settings import PLUGIN_SHINGLE, TrcfSettings
 from detector.model.season import Rhythm, rhythm_of, slots_of
 from detector.model.state import Models, allocate_models, begin, lines_of
 from detector.model.transform import N_COLUMNS
@@ -48,6 +50,8 @@ class ModelSettings:
         Windows after which the sample is, on average, replaced.
     n_trees, sample_size
         Trees of a forest, and points kept by a tree.
+    trcf
+        Settings of the plugin's kind of models; None = the default kind.
     """
 
     n_features: int
@@ -56,6 +60,7 @@ class ModelSettings:
     recency_emphasis: int = RECENCY_EMPHASIS
     n_trees: int = N_TREES
     sample_size: int = SAMPLE_SIZE
+    trcf: TrcfSettings | None = None
 
     def __post_init__(self) -> None:
         for name in ("n_features", "interval_ms", "shingle_size", "recency_emphasis"):
@@ -63,11 +68,15 @@ class ModelSettings:
             if value is not None and value < 1:
                 msg = f"`{name}` must be at least 1, got {value}"
                 raise ValueError(msg)
+        if self.trcf is not None:
+            self.trcf.check(self.n_features)
 
     @property
     def forest_shape(self) -> ForestShape:
         """Size of the forest: five columns, or a shingle, a metric."""
-        return ForestShape(self.n_features * (self.shingle_size or N_COLUMNS), self.n_trees, self.sample_size)
+        # The plugin's kind chooses its gain for the range and steps of two-byte codes.
+        width = self.shingle_size or (N_COLUMNS if self.trcf is None else PLUGIN_SHINGLE)
+        return ForestShape(self.n_features * width, self.n_trees, self.sample_size)
 
     @property
     def rhythm(self) -> Rhythm:
@@ -121,13 +130,13 @@ class Fleet:
         self.settings = settings
         self.n_models = 0
         self._plan = settings.plan
-        self._models = _allocate(settings, MIN_CAPACITY)
-        self._lines = lines_of(self._models)
+        self._capacity = MIN_CAPACITY
+        self._models = self._allocate(MIN_CAPACITY)
 
     @property
     def model_bytes(self) -> int:
         """Bytes that one model takes in memory."""
-        return sum(array[:1].nbytes for _, array in _named_arrays(self._models))
+        return sum(array[:1].nbytes for _, array in named_arrays(self._models))
 
     def add(self, seeds: NDArray[np.uint64]) -> None:
         """Append fresh models, one a seed, uint64, shape (n_new,).
@@ -137,13 +146,14 @@ class Fleet:
         ValueError
             When the seeds are not a uint64 vector.
         """
-        _check("seeds", seeds, np.uint64, (None,))
+        check("seeds", seeds, np.uint64, (None,))
         needed = self.n_models + len(seeds)
-        capacity = len(self._models.model)
-        if needed > capacity:
-            self._models = _grown(self.settings, self._models, max(needed, capacity + capacity // 4))
-            self._lines = lines_of(self._models)
-        begin(self._models, self.n_models, seeds)
+        if needed > self._capacity:
+            self._capacity = max(needed, self._capacity + self._capacity // 4)
+            larger = self._allocate(self._capacity)
+            copy_onto(larger, self._models)
+            self._models = larger
+        self._begin(self.n_models, seeds)
         self.n_models = needed
 
     def observe(
@@ -175,10 +185,26 @@ class Fleet:
         """
         self._check_block(slots, end_times_ms, values, present)
         columns = _columns(values.shape)
+        self._walk(slots, end_times_ms, values, present, columns)
+        return ScoredBlock(*columns)
+
+    def _allocate(self, n_models: int) -> Any:  # noqa: ANN401 - each kind of model has arrays of its own
+        return _allocate(self.settings, n_models)
+
+    def _begin(self, first: int, seeds: NDArray[np.uint64]) -> None:
+        begin(self._models, first, seeds)
+
+    def _walk(
+        self,
+        slots: NDArray[np.int64],
+        end_times_ms: NDArray[np.int64],
+        values: NDArray[np.float64],
+        present: NDArray[np.bool_],
+        columns: Columns,
+    ) -> None:
         seasons = slots_of(self._plan.rhythm, end_times_ms)
         rows = Rows(slots, end_times_ms, seasons, values, present)
-        walk(self._models, self._lines, self._plan, rows, columns)
-        return ScoredBlock(*columns)
+        walk(self._models, lines_of(self._models), self._plan, rows, columns)
 
     def _check_block(
         self,
@@ -187,11 +213,11 @@ class Fleet:
         values: NDArray[np.float64],
         present: NDArray[np.bool_],
     ) -> None:
-        _check("slots", slots, np.int64, (None,))
-        _check("end_times_ms", end_times_ms, np.int64, (None,))
+        check("slots", slots, np.int64, (None,))
+        check("end_times_ms", end_times_ms, np.int64, (None,))
         shape = (len(end_times_ms), len(slots))
-        _check("values", values, np.float64, (*shape, self.settings.n_features))
-        _check("present", present, np.bool_, shape)
+        check("values", values, np.float64, (*shape, self.settings.n_features))
+        check("present", present, np.bool_, shape)
         if slots.size and not 0 <= slots.min() <= slots.max() < self.n_models:
             msg = f"`slots` must be in 0..{self.n_models - 1}, got {slots.min()}..{slots.max()}"
             raise ValueError(msg)
@@ -213,7 +239,7 @@ class Fleet:
             When there are no such slots.
         """
         self._check_range(first, last)
-        return {name: array[first:last].copy() for name, array in _named_arrays(self._models)}
+        return {name: array[first:last].copy() for name, array in named_arrays(self._models)}
 
     def load(self, first: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Overwrite the slots from `first` on with saved models, which go on as if never stopped.
@@ -223,14 +249,14 @@ class Fleet:
         ValueError
             When the arrays are not those of models with these settings, or there are too few slots.
         """
-        own = dict(_named_arrays(self._models))
+        own = dict(named_arrays(self._models))
         if arrays.keys() != own.keys():
             missing, unknown = sorted(own.keys() - arrays.keys()), sorted(arrays.keys() - own.keys())
             msg = f"saved models do not fit: missing arrays {missing}, unknown arrays {unknown}"
             raise ValueError(msg)
-        n_saved = len(arrays["model.course.seed"])
+        n_saved = len(next(iter(arrays.values())))
         for name, array in own.items():
-            _check(name, arrays[name], array.dtype, (n_saved, *array.shape[1:]))
+            check(name, arrays[name], array.dtype, (n_saved, *array.shape[1:]))
         self._check_range(first, first + n_saved)
         for name, array in own.items():
             array[first : first + n_saved] = arrays[name]
@@ -248,26 +274,6 @@ def _allocate(settings: ModelSettings, n_models: int) -> Models:
     )
 
 
-def _grown(settings: ModelSettings, models: Models, n_models: int) -> Models:
-    """Return an arena of `n_models` slots that begins with the models there are."""
-    larger = _allocate(settings, n_models)
-    for (_, old), (_, new) in zip(_named_arrays(models), _named_arrays(larger), strict=True):
-        new[: len(old)] = old
-    return larger
-
-
-def _named_arrays(state: Any, prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:  # noqa: ANN401 - nested state
-    """Yield every plain array of a nested state with its dotted name; a record array yields one a field."""
-    if hasattr(state, "_fields"):
-        for name, part in zip(state._fields, state, strict=True):
-            yield from _named_arrays(part, f"{prefix}.{name}" if prefix else name)
-    elif state.dtype.names is None:
-        yield prefix, state
-    else:
-        for name in state.dtype.names:
-            yield from _named_arrays(state[name], f"{prefix}.{name}")
-
-
 def _columns(shape: tuple[int, ...]) -> Columns:
     """Return empty verdicts for values of this shape."""
     rows = shape[:2]
@@ -282,16 +288,3 @@ def _columns(shape: tuple[int, ...]) -> Columns:
         contribution=np.full(shape, np.nan),
         status=np.zeros(rows, np.uint8),
     )
-
-
-def _check(name: str, array: NDArray[Any], dtype: Any, shape: tuple[int | None, ...]) -> None:  # noqa: ANN401
-    """Refuse an array of another type or shape; None stands for any length."""
-    fits = array.ndim == len(shape) and all(
-        want in (None, have) for want, have in zip(shape, array.shape, strict=True)
-    )
-    if array.dtype != np.dtype(dtype) or not fits:
-        wanted = tuple("any" if length is None else length for length in shape)
-        msg = (
-            f"`{name}` must be {np.dtype(dtype)} of shape {wanted}, got {array.dtype} of shape {array.shape}"
-        )
-        raise ValueError(msg)
