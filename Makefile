@@ -4,7 +4,7 @@
 #   make test     everything CI runs
 #   make lint     the part of `make test` that takes seconds
 #   make format   rewrite the code in the house format
-#   make bench    measure, and rewrite the tables of docs/performance.md (NAB=DIR: quality on that data, too)
+#   make bench    measure, and rewrite the tables of docs/performance.md and docs/quality.md (NAB=DIR: labelled series too)
 #   make clean    remove the environment and all caches
 #
 # Another interpreter: make test PYTHON=python3.13 (VENV=.venv-3.13 to keep both environments)
@@ -57,8 +57,8 @@ format: $(DEV_READY)
 
 bench: $(BENCH_READY)
 	set -o pipefail; $(BIN)/python -m benchmarks.forest $(ARGS) | $(BIN)/python -m benchmarks.performance forest
+	set -o pipefail; $(BIN)/python -m benchmarks.quality $(if $(NAB),--nab "$(NAB)") | $(BIN)/python -m benchmarks.quality.page
 ifdef NAB
-	$(BIN)/python -m benchmarks.quality --nab "$(NAB)"
 	$(BIN)/python -m benchmarks.tradeoff --nab "$(NAB)" > tradeoff.jsonl
 	$(BIN)/python -m benchmarks.performance tradeoff < tradeoff.jsonl
 	$(BIN)/python -m benchmarks.tradeoff_plot docs/tradeoff.svg < tradeoff.jsonl

@@ -7,11 +7,12 @@
 
 import json
 import platform
-import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from benchmarks.section import replace_section
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
@@ -104,17 +105,7 @@ def main(name: str) -> None:
     if not lines:
         sys.exit(f"no measurements for {name!r} on standard input; the page stays as it is")
     machine = f"Measured with Python {platform.python_version()} on {platform.machine()}."
-    rows = TABLES[name](lines)
-    section = f"<!-- {name} -->\n{machine}\n\n{rows}\n<!-- /{name} -->"
-    page = PAGE.read_text()
-    changed, n_found = re.subn(
-        rf"<!-- {name} -->.*<!-- /{name} -->", lambda _: section, page, flags=re.DOTALL
-    )
-    if n_found != 1:
-        sys.exit(
-            f"{PAGE}: expected the markers `<!-- {name} -->` and `<!-- /{name} -->` once, found {n_found}"
-        )
-    PAGE.write_text(changed)
+    replace_section(PAGE, name, f"{machine}\n\n{TABLES[name](lines)}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
 """The benchmark's scorer: what perfection, silence and noise are worth, and where a flag counts."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pytest
+from labelled import write_nab_folder
 from numpy.typing import NDArray
 
-from benchmarks.nab import PROFILES, Series, hits_and_false_flags, nab_score, swept_score
+from benchmarks.nab import PROFILES, Series, hits_and_false_flags, load_series, nab_score, swept_score
 
 MINUTE_MS = 60_000
 TIMES = np.arange(1000, dtype=np.int64) * MINUTE_MS
@@ -57,3 +61,29 @@ def test_the_swept_score_takes_the_best_threshold() -> None:
 def test_runs_of_false_flags_count_once() -> None:
     """Hits count by window, false flags by run, and probation not at all."""
     assert hits_and_false_flags(flags(10, 200, 201, 300, 410, 411, 840, 850), SERIES) == (2, 3)
+
+
+def made_up_scores(every: Sequence[Series]) -> dict[str, NDArray[np.float64]]:
+    """Return scores that hit some windows, miss others and are wrong here and there."""
+    random = np.random.default_rng(5)
+    scores = {}
+    for series in every:
+        score = random.random(len(series.values)) ** 8 - 0.9
+        for first, last in series.window_rows():
+            row = random.integers(first, last + 60)
+            if row < len(score):
+                score[row] = random.random()
+        scores[series.name] = score
+    return scores
+
+
+def test_the_scores_are_those_of_the_benchmarks_own_scorer(tmp_path: Path) -> None:
+    """Recorded: what a scorer that equals NAB's runner to two decimals says of these scores on the example series."""
+    every = load_series(write_nab_folder(tmp_path, "nyc-taxi", "cloudwatch"))
+    assert (len(every), sum(len(series.windows) for series in every)) == (18, 35)
+    scores = made_up_scores(every)
+    flags = {name: score > 0 for name, score in scores.items()}
+    recorded = {"standard": (48.42, -24.13), "low_fp": (47.55, -142.67), "low_fn": (55.86, 17.25)}
+    for name, (swept, at_zero) in recorded.items():
+        assert swept_score(scores, every, PROFILES[name]) == pytest.approx(swept, abs=0.0051)
+        assert nab_score(flags, every, PROFILES[name]) == pytest.approx(at_zero, abs=0.0051)

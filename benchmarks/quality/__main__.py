@@ -13,13 +13,14 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks.nab import Series, load_series
+from benchmarks.quality.ablation import ablation_rows
 from benchmarks.quality.calibration import calibration_rows
 from benchmarks.quality.drive import SettingsOf
 from benchmarks.quality.generated import StreamsRun, cosine_rows, noise_rows, run_seasonal, seasonal_rows
 from benchmarks.quality.history import history_rows
 from benchmarks.quality.labelled import SeriesRun, labelled_rows, run_all
 from benchmarks.quality.rows import Row
-from detector.model.fleet import ModelSettings
+from detector.model.fleet import N_TREES, ModelSettings
 from detector.model.warm_up import warm_up
 
 QUICK, USUAL, FULL = 50, 1_000, 10_000
@@ -60,6 +61,10 @@ class Bench:
         for case in cases:
             yield from of_case[case]()
 
+    def ablation(self) -> Iterator[Row]:
+        """Yield what each part of the design is worth."""
+        yield from ablation_rows(self.every, self.n_seeds, self.n_entities, self.settings_of)
+
 
 def write_scores(folder: Path, runs: Sequence[SeriesRun]) -> None:
     """Write the grades of the first seed in NAB's layout (`anomaly_score`), row for row, one CSV a series."""
@@ -84,17 +89,52 @@ def arguments() -> argparse.Namespace:
         "--cases", nargs="+", choices=CASES, help="default: all (nab and the like with --nab)"
     )
     parser.add_argument("--seeds", type=int, default=5, help="models a series, streams' seeds; default 5")
-    parser.add_argument("--trees", type=int, default=ModelSettings(1, 1).n_trees)
+    parser.add_argument("--trees", type=int, default=N_TREES, help=f"trees of a forest; default {N_TREES}")
+    parser.add_argument(
+        "--ablate", action="store_true", help="measure each part's worth instead, on fewer entities"
+    )
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_const", dest="entities", const=QUICK, default=USUAL)
-    size.add_argument("--full", action="store_const", dest="entities", const=FULL)
+    size.add_argument(
+        "--quick",
+        action="store_const",
+        dest="entities",
+        const=QUICK,
+        default=USUAL,
+        help=f"{QUICK} entities of each kind of noise instead of {USUAL:,}",
+    )
+    size.add_argument("--full", action="store_const", dest="entities", const=FULL, help=f"{FULL:,} entities")
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR", help="write a page with a picture a series there"
+    )
+    parser.add_argument("--pictures", type=Path, metavar="DIR", help="write those of the documentation there")
     parser.add_argument("--scores", type=Path, metavar="DIR", help="write the grades of the first seed there")
     options = parser.parse_args()
+    if options.nab and not (options.nab / "labels" / "combined_windows.json").is_file():
+        parser.error(f"--nab {options.nab}: expected a folder with data/ and labels/combined_windows.json")
     if options.cases and "nab" in options.cases and not options.nab:
         parser.error("the case `nab` needs labelled series: give their folder with --nab DIR")
+    if options.seeds < 1:
+        parser.error(f"--seeds must be at least 1, got {options.seeds}")
+    if options.ablate and options.entities == USUAL:
+        options.entities = QUICK
     if options.cases is None:
         options.cases = [case for case in CASES if options.nab or case != "nab"]
     return options
+
+
+def draw(bench: Bench, lines: Sequence[Row], options: argparse.Namespace) -> None:
+    """Write the report and the pictures of the documentation."""
+    from benchmarks.quality.report import write_pictures, write_report  # noqa: PLC0415 - only here matplotlib is needed
+
+    if options.report:
+        write_report(options.report, lines, bench.labelled, bench.seasonal, _described(options))
+    if options.pictures:
+        write_pictures(options.pictures, bench.labelled, bench.seasonal)
+
+
+def _described(options: argparse.Namespace) -> str:
+    """Return what was measured, in a line."""
+    return f"{options.trees} trees, {options.seeds} seeds; pictures show the first seed"
 
 
 def main() -> None:
@@ -106,10 +146,14 @@ def main() -> None:
 
     warm_up()
     bench = Bench(options.nab, options.seeds, options.entities, settings_of)
-    for line in bench.rows(options.cases):
+    lines = []
+    for line in bench.ablation() if options.ablate else bench.rows(options.cases):
         print(json.dumps(line), flush=True)
+        lines.append(line)
     if options.scores:
         write_scores(options.scores, bench.labelled)
+    if options.report or options.pictures:
+        draw(bench, lines, options)
 
 
 if __name__ == "__main__":

@@ -111,7 +111,8 @@ def noise_rows(n_entities: int, n_seeds: int, settings_of: SettingsOf) -> Iterat
         for daily in (False, True):
             case = f"clean noise, {kind}{' daily' if daily else ''}"
             seeds = [
-                _noise(kind, n_entities // n_seeds, seed, settings_of, daily=daily) for seed in range(n_seeds)
+                _noise(kind, max(1, n_entities // n_seeds), seed, settings_of, daily=daily)
+                for seed in range(n_seeds)
             ]
             alarms, covered = [weeks for weeks, _ in seeds], [inside for _, inside in seeds]
             every.append([float(weeks.sum()) for weeks in alarms])
@@ -126,6 +127,18 @@ def noise_rows(n_entities: int, n_seeds: int, settings_of: SettingsOf) -> Iterat
     yield row("clean noise", "alarms_in_4_weeks", "1", means.tolist())
     yield row("clean noise", "alarms_in_4_weeks_worst_kind", "1", max(every, key=sum))
     yield coverage_row("band, clean noise", [Coverage.total(seeds) for seeds in zip(*bands, strict=True)])
+
+
+def mean_noise_alarms(n_entities: int, n_seeds: int, settings_of: SettingsOf) -> list[float]:
+    """Return the alarms an entity and four weeks over all kinds of noise, a value a seed."""
+    kinds = [(kind, daily) for kind in NOISE_KINDS for daily in (False, True)]
+    n_own = max(1, n_entities // n_seeds)
+    return [
+        float(
+            np.mean([_noise(kind, n_own, seed, settings_of, daily=daily)[0].sum() for kind, daily in kinds])
+        )
+        for seed in range(n_seeds)
+    ]
 
 
 def _noise(

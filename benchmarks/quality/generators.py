@@ -167,13 +167,15 @@ def seasonal(n_streams: int, random: Random) -> Streams:
 
 
 def _traffic(n_windows: int, random: Random) -> Array:
-    """Return one stream's expectation: day of two harmonics, quieter weekends, a linear trend of -10 to 30 %."""
-    window = np.arange(n_windows)
-    day = np.sin(2 * np.pi * (window / DAY + random.random()))
-    day += 0.3 * np.sin(4 * np.pi * (window / DAY + random.random()))
+    """Return one stream's expectation: day of two harmonics, quieter weekends, a linear trend of -10 to 30 %.
+
+    Nights are at another time in each stream, and days of the week change at the lowest point of the night.
+    """
+    window = np.arange(n_windows) + random.integers(DAY)
+    day = -np.cos(2 * np.pi * window / DAY) + 0.3 * np.cos(2 * np.pi * (2 * window / DAY + random.random()))
     weekday = (window // DAY + random.integers(7)) % 7
     week = np.where(weekday >= 5, random.uniform(0.4, 0.8), 1.0)
-    trend = 1 + random.uniform(-0.1, 0.3) * window / n_windows
+    trend = 1 + random.uniform(-0.1, 0.3) * np.arange(n_windows) / n_windows
     return np.asarray(LEVEL * (1 + 0.5 * day) * week * trend)
 
 

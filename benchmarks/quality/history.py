@@ -37,6 +37,9 @@ def history_rows(every: Sequence[Series], n_seeds: int, settings_of: SettingsOf)
 
 
 def _rows(source: str, history: int, seeds: list[Detection]) -> Iterator[Row]:
+    """Yield the rows of one length of history; none when no series was long enough."""
+    if not seeds:
+        return
     case = f"{source}, history {history}"
     yield row(case, "recall", "1", [one.recall for one in seeds])
     yield row(case, "false_per_week", "1", [one.false_per_week for one in seeds])

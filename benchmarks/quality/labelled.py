@@ -59,12 +59,10 @@ def run_all(every: Sequence[Series], n_seeds: int, settings_of: SettingsOf) -> l
 
 def labelled_rows(runs: Sequence[SeriesRun], n_seeds: int) -> Iterator[Row]:
     """Yield the rows of NAB's scores, of what is counted together, of the taxis and of the cost."""
-    series = [one.series for one in runs]
     yield from _scores("nab", runs, n_seeds)
-    folders = sorted({one.name.partition("/")[0] for one in series})
-    for folder in folders:
+    for folder in sorted({one.series.name.partition("/")[0] for one in runs}):
         inside = [one for one in runs if one.series.name.startswith(f"{folder}/")]
-        if len(folders) > 1 and any(one.series.windows for one in inside):
+        if len(inside) < len(runs):
             yield from _scores(f"nab {folder}", inside, n_seeds)
     for case, chosen in _cases(runs):
         if chosen:
@@ -82,7 +80,10 @@ def labelled_rows(runs: Sequence[SeriesRun], n_seeds: int) -> Iterator[Row]:
 
 
 def _scores(case: str, runs: Sequence[SeriesRun], n_seeds: int) -> Iterator[Row]:
+    """Yield the three profiles, fixed and swept; without a labelled window there is nothing to score."""
     series = [one.series for one in runs]
+    if not any(one.windows for one in series):
+        return
     flags = [{one.series.name: one.flags(seed) for one in runs} for seed in range(n_seeds)]
     grades = [{one.series.name: one.grades(seed) for one in runs} for seed in range(n_seeds)]
     for name, profile in PROFILES.items():
