@@ -1,9 +1,9 @@
-"""Compares scores: ours with the Rust forest's, and 16-bit points with sixteen times finer ones.
+"""Compares scores: ours with the Rust forest's, and points of one byte a column with finer ones.
 
 `python -m benchmarks.fidelity` prints mean and 99th percentile of the scores of each seed, and the range of the
-correlations between seeds: of krcf with itself, of ours with krcf, of ours with itself, and of ours with points
-resolved to 1/4096 of a standard deviation instead of 1/256 (a forest does not care about a common scale, so
-multiplying the points by 16 is that resolution).
+correlations between seeds: of krcf with itself, of ours with krcf, of ours with itself, and of ours with *fine*
+points of two bytes (1/256 of a standard deviation) and *finest* ones of 1/4096. A forest does not care about a common
+scale, so the last are points of two bytes multiplied by 16.
 """
 
 import itertools
@@ -45,9 +45,9 @@ def krcf_scores(case: Case, points: Streams, seed: int) -> Scores:
     return np.array(scores)
 
 
-def our_scores(case: Case, points: Streams, seed: int) -> Scores:
+def our_scores(case: Case, points: Streams, seed: int, code_bytes: int) -> Scores:
     """Return our scores before each update, float64, shape (n_points,)."""
-    forest = RandomCutForest(case.shape, 1, [seed])
+    forest = RandomCutForest(case.shape._replace(code_bytes=code_bytes), 1, [seed])
     return forest.score_and_update(np.zeros(len(points), dtype=np.int64), points)
 
 
@@ -63,8 +63,9 @@ def measure(case: Case) -> None:
     seeds = range(1, N_SEEDS + 1)
     runs = {
         "krcf": [krcf_scores(case, points, seed) for seed in seeds],
-        "ours": [our_scores(case, points, seed) for seed in seeds],
-        "finer": [our_scores(case, points * np.float32(FINER), seed + N_SEEDS) for seed in seeds],
+        "ours": [our_scores(case, points, seed, 1) for seed in seeds],
+        "fine": [our_scores(case, points, seed + N_SEEDS, 2) for seed in seeds],
+        "finest": [our_scores(case, points * np.float32(FINER), seed + 2 * N_SEEDS, 2) for seed in seeds],
     }
     late = {name: [scores[N_SKIPPED:] for scores in group] for name, group in runs.items()}
     for name, group in late.items():
@@ -79,8 +80,9 @@ def measure(case: Case) -> None:
         "krcf with krcf": itertools.combinations(late["krcf"], 2),
         "ours with krcf": itertools.product(late["ours"], late["krcf"]),
         "ours with ours": itertools.combinations(late["ours"], 2),
-        "ours with finer": itertools.product(late["ours"], late["finer"]),
-        "finer with finer": itertools.combinations(late["finer"], 2),
+        "ours with fine": itertools.product(late["ours"], late["fine"]),
+        "ours with finest": itertools.product(late["ours"], late["finest"]),
+        "finest with finest": itertools.combinations(late["finest"], 2),
     }
     for name, pairs in between.items():
         line = {"benchmark": "fidelity", "case": case.name, "pair": name, "correlation": correlations(pairs)}

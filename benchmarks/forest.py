@@ -1,5 +1,7 @@
 """Measures the forest against the Rust, the Java and the Python one: `python -m benchmarks.forest [CASE ...]`.
 
+A case is `start`, or the first letter of a configuration.
+
 Everything of a configuration is measured in one run, on one thread, ours and the peers' in turn, hot (one model) and
 cold (many models, one point a visit in random order, together beyond four times the last-level cache).
 """
@@ -10,17 +12,18 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.forest_threads import compare_threads
 from benchmarks.forests import CASES, N_STREAMS, Case, Java, Krcf, Ours, Peer, Rrcf, Streams, note, streams_of
 from benchmarks.report import line
 from detector.forest.kernels.many import attribute_many, forecast_many, score_many, update_many
 from detector.forest.state import arrays_of, model_bytes
+from detector.model.fleet import ModelSettings
 from detector.packing import pack
 
 REPEATS = 7
@@ -74,84 +77,28 @@ def compare(case: Case, streams: Streams) -> None:
     shuffled = lambda: rng.permutation(n_models).tolist()  # noqa: E731 - used twice, here only
     rates(peers, lambda: shuffled()[:200], 1, [200, 200, 200])
     report(case, "cold", peers, rates(peers, shuffled, 1, [n_models] * 3))
+    for block in (10, 50):
+        visits = max(n_models // block, 20)
+        found = rates(peers, shuffled, block, [visits] * 3)
+        report(case, f"cold, {block} points a visit", peers, found)
     java.close()
     ours = Ours(case, streams, n_models)
-    for block in (10, 50):
-        found = rates([ours], shuffled, block, [max(n_models // block, 20)])
-        line("forest", f"cold, {block} points a visit {case.name}", "points_per_second", "1/s", found[0])
-    threads(case, ours)
+    compare_threads(case, ours)
     if case.name.startswith("a"):
         rrcf = Rrcf(case, streams)
         found = rates([ours, rrcf], lambda: [0], 60, [1, 1])
         line("forest", f"hot {case.name}", "points_per_second", "1/s", found[0], peer="rrcf", theirs=found[1])
 
 
-def threads(case: Case, ours: Ours) -> None:
-    """Measure two threads over disjoint models against two processes, cold."""
-    n_models = len(ours.cursors)
-    halves = [np.arange(0, n_models, 2), np.arange(1, n_models, 2)]
-    rng = np.random.default_rng(3)
-
-    def half(
-        models: "np.ndarray[tuple[int], np.dtype[np.int64]]", start: threading.Barrier, ends: list[float]
-    ) -> None:
-        slots, points = ours.next_points(rng.permutation(models).tolist(), 1)
-        start.wait()
-        ours.learn(slots, points)
-        ends.append(time.perf_counter())
-
-    def threaded() -> float:
-        ends: list[float] = []
-        start = threading.Barrier(3)
-        workers = [threading.Thread(target=half, args=(models, start, ends)) for models in halves]
-        for worker in workers:
-            worker.start()
-        start.wait()
-        begin = time.perf_counter()
-        for worker in workers:
-            worker.join()
-        return n_models / (max(ends) - begin)
-
-    def forked() -> float:
-        prepared = [ours.next_points(rng.permutation(models).tolist(), 1) for models in halves]
-        begin = time.perf_counter() + 2.0
-        children = []
-        for slots, points in prepared:
-            reader, writer = os.pipe()
-            child = os.fork()
-            if child == 0:
-                # Own memory before the clock starts: the first write to a shared page would copy it.
-                ours.state = type(ours.state)(*(array.copy() for array in ours.state))
-                time.sleep(max(0.0, begin - time.perf_counter()))
-                ours.learn(slots, points)
-                os.write(writer, str(time.perf_counter()).encode())
-                os._exit(0)
-            children.append((child, reader))
-        ends = [float(os.read(reader, 64)) for _, reader in children]
-        for child, _ in children:
-            os.waitpid(child, 0)
-        return n_models / (max(ends) - begin)
-
-    runs = [(threaded(), forked()) for _ in range(REPEATS)]
-    line(
-        "forest",
-        f"cold, 2 threads {case.name}",
-        "points_per_second",
-        "1/s",
-        [run[0] for run in runs],
-        peer="2 processes",
-        theirs=[run[1] for run in runs],
-    )
-
-
 def parts(case: Case, streams: Streams) -> None:
-    """Measure the single operations on a hot model."""
+    """Measure the single operations on a hot model: the peer's are those of its binding, point by point."""
     ours = Ours(case, streams, 1)
     krcf = Krcf(case, streams, 1).models[0]
     n_points, n_columns = 500, case.shape.n_columns
     slots = np.zeros(n_points, dtype=np.int64)
     scores, high, low = np.empty(n_points), np.empty((n_points, n_columns)), np.empty((n_points, n_columns))
-    ahead = np.empty((3, 50, 1, n_columns // 8 or 1), dtype=np.float32)
+    width = n_columns // (5 if n_columns % 8 else 8)
+    ahead = np.empty((3, 50, 1, width), dtype=np.float32)
     at = itertools.count(5000, n_points)
 
     def timed(call: Callable[[], object], n: int) -> float:
@@ -160,7 +107,6 @@ def parts(case: Case, streams: Streams) -> None:
         return n / (time.perf_counter() - begin)
 
     rows: dict[str, list[list[float]]] = {}
-    width = n_columns // 8
     for repeat in range(REPEATS + 1):
         first = next(at)
         points = np.ascontiguousarray(streams[0, first : first + n_points])
@@ -183,11 +129,10 @@ def parts(case: Case, streams: Streams) -> None:
             row = rows.setdefault(name, [[], []])
             row[0].append(timed(own, n_points))
             row[1].append(timed(other, n_points))
-        if n_columns % 8 == 0:
-            row = rows.setdefault("forecast of one step", [[]])
-            row[0].append(
-                timed(lambda p=points: forecast_many(ours.state, slots[:50], p[:50], width, *ahead), 50)
-            )
+        row = rows.setdefault("forecast of one step", [[]])
+        row[0].append(
+            timed(lambda p=points: forecast_many(ours.state, slots[:50], p[:50], width, *ahead), 50)
+        )
         if repeat == 0:
             rows.clear()  # compiled and warm from here on
     for name, (own, *other) in rows.items():
@@ -231,7 +176,7 @@ def start() -> None:
     program = (
         "import numpy as np; from detector.forest.state import ForestShape, allocate;"
         "from detector.forest.kernels.update import reset, score_and_update;"
-        "state = allocate(ForestShape(5, 25, 256), 1); reset(state, 0, np.uint64(1));"
+        f"state = allocate({ModelSettings(1, 1).forest_shape!r}, 1); reset(state, 0, np.uint64(1));"
         "score_and_update(state, 0, np.zeros(5, dtype=np.float32), 1 / 2560)"
     )
 
@@ -255,9 +200,10 @@ def start() -> None:
 
 def main(names: Sequence[str]) -> None:
     """Run the cases that begin with one of `names`, or all of them."""
-    start()
+    if not names or "start" in names:
+        start()
     for case in CASES:
-        if names and not case.name.startswith(tuple(names)):
+        if names and case.name[0] not in names:
             continue
         streams = streams_of(case)
         sizes(case, streams)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from detector.forest.kernels.many import score_and_update_many
 from detector.forest.kernels.update import reset
 from detector.forest.state import ForestShape, ForestState, allocate, arrays_of
+from detector.model.fleet import ModelSettings
 
 Streams = NDArray[np.float32]
 
@@ -68,12 +69,19 @@ def five_columns(n_points: int, seed: int, n_metrics: int = 1) -> Streams:
     return ((table - np.median(table, axis=0)) / table.std(axis=0)).astype(np.float32)
 
 
+def _default(letter: str, n_metrics: int) -> Case:
+    """Return the forest that a detector of so many metrics has by default."""
+    shape = ModelSettings(n_metrics, 1).forest_shape
+    name = f"{letter} {shape.n_trees}x{shape.sample_size}x{shape.n_columns}"
+    return Case(name, shape, lambda n_points, seed: five_columns(n_points, seed, n_metrics))
+
+
 CASES = (
-    Case("a 50x256x8", ForestShape(8, 50, 256), shingles),
-    Case("b 30x256x8", ForestShape(8, 30, 256), shingles),
-    Case("c 50x256x24", ForestShape(24, 50, 256), lambda n, seed: shingles(n, seed, 3)),
-    Case("d 32x256x5", ForestShape(5, 32, 256), five_columns),
-    Case("e 32x256x10", ForestShape(10, 32, 256), lambda n, seed: five_columns(n, seed, 2)),
+    Case("a 50x256x8", ForestShape(8, 50, 256, 1), shingles),
+    Case("b 30x256x8", ForestShape(8, 30, 256, 1), shingles),
+    Case("c 50x256x24", ForestShape(24, 50, 256, 1), lambda n, seed: shingles(n, seed, 3)),
+    _default("d", 1),
+    _default("e", 2),
 )
 
 

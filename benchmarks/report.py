@@ -20,8 +20,12 @@ def line(
     peer: str | None = None,
     theirs: Sequence[float] = (),
     smaller_is_better: bool = False,
+    in_pairs: bool = False,
 ) -> None:
-    """Print one measurement: all repeats of ours and, if there is one, of the peer from the same run."""
+    """Print one measurement: all repeats of ours and, if there is one, of the peer from the same run.
+
+    The ratio is that of the medians, or with `in_pairs` the median of the ratios of repeats that belong together.
+    """
     own = median(ours)
     fields: dict[str, object] = {
         "benchmark": benchmark,
@@ -36,7 +40,8 @@ def line(
         other = median(theirs)
         fields |= {"peer": peer, "theirs": _short(other)}
         fields |= {"theirs_low": _short(min(theirs)), "theirs_high": _short(max(theirs))}
-        fields["ratio"] = _short(other / own if smaller_is_better else own / other)
+        ratio = median(a / b for a, b in zip(ours, theirs, strict=True)) if in_pairs else own / other
+        fields["ratio"] = _short(1 / ratio if smaller_is_better else ratio)
     fields["load"] = round(os.getloadavg()[0], 1)
     print(json.dumps(fields), flush=True)
 

@@ -114,8 +114,8 @@ class Scale:
 
 def squash(ratio: float) -> float:
     size = abs(ratio)
-    if size > 16:
-        size = min(16 + 16 * math.log(size / 16), 127)
+    if size > 4:
+        size = min(4 + 4 * math.log(size / 4), 127)
     return math.copysign(size, ratio)
 
 

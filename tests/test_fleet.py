@@ -24,7 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.forest.kernels.update import reset, score_and_update
-from detector.forest.state import ForestShape, allocate
+from detector.forest.state import allocate
 from detector.model.fleet import Fleet, ModelSettings
 from detector.model.walk import FIRST_SCORED, MAX_WARM_UP
 
@@ -81,7 +81,7 @@ def test_saved_models_go_on_bit_for_bit(kind: ModelSettings, cut: int) -> None:
 def test_a_planted_anomaly_scores_highest_and_alarms(kind: ModelSettings) -> None:
     """A value far outside, after days of calm, alarms at once and scores highest while the input holds it."""
     times, values = daily(kind, 1200, 2)
-    values[1100, :, 0] += 8
+    values[1100, :, 0] += 10
     scored = observe(fleet_of(kind, seeds_for(values)), times, values)
     delay = np.argmax(scored.score[MAX_WARM_UP:], axis=0) + MAX_WARM_UP - 1100
     assert ((delay >= 0) & (delay < (kind.shingle_size or 1))).all()
@@ -118,7 +118,7 @@ def test_more_models_leave_those_there_are_alone() -> None:
 
 def twin_of(kind: ModelSettings, seed: int) -> naive_model.Model:
     """Return a twin with a forest of its own, of the product's kind."""
-    state = allocate(ForestShape(5 * kind.n_features, kind.n_trees, kind.sample_size), 1)
+    state = allocate(kind.forest_shape, 1)
     decay = 1 / kind.recency_emphasis
     return naive_model.Model(
         seed=seed,

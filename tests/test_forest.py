@@ -15,14 +15,15 @@ from detector.forest.kernels.prepare import NO_SLOT, prefetch, prepare
 from detector.forest.kernels.scratch import make_scratch
 from detector.forest.kernels.update import score, score_and_update, score_prepared, update, update_prepared
 from detector.forest.state import ForestShape, allocate, arrays_of, grow, model_bytes, shape_of
+from detector.model.fleet import ModelSettings
 
-SHAPE = ForestShape(n_columns=3, n_trees=6, sample_size=32)
+SHAPE = ForestShape(n_columns=3, n_trees=6, sample_size=32, code_bytes=1)
 DIGEST = """
 import hashlib, numpy as np
 from detector.forest.forest import RandomCutForest
 from detector.forest.state import ForestShape
 digest = hashlib.blake2b()
-for shape in (ForestShape(1, 2, 8), ForestShape(9, 2, 16), ForestShape(40, 2, 8)):
+for shape in (ForestShape(1, 2, 8), ForestShape(9, 2, 16, 1), ForestShape(40, 2, 8, 1), ForestShape(3, 2, 16)):
     forest = RandomCutForest(shape, 2, [5, 6], 0.05)
     rng = np.random.default_rng(1)
     for _ in range(2):
@@ -155,10 +156,10 @@ def test_growing_keeps_the_models_there_are() -> None:
 
 
 def test_models_are_as_small_as_documented() -> None:
-    """The plugin's shape stays below 280 KB, the default below 110 KB."""
-    assert model_bytes(ForestShape(8, 50, 256)) < 280_000
-    assert model_bytes(ForestShape(5, 25, 256)) < 110_000
-    assert model_bytes(ForestShape(10, 25, 256)) < 180_000
+    """The plugin's shape and the default for one metric and for two."""
+    assert model_bytes(ForestShape(8, 50, 256, 1)) < 155_000
+    assert model_bytes(ModelSettings(1, 1).forest_shape) < 75_000
+    assert model_bytes(ModelSettings(2, 1).forest_shape) < 116_000
 
 
 @pytest.mark.parametrize(
@@ -169,6 +170,7 @@ def test_models_are_as_small_as_documented() -> None:
         (ForestShape(3, 0, 64), "`n_trees` must be in 1..1024, got 0"),
         (ForestShape(3, 10, 1), "`sample_size` must be in 2..1024, got 1"),
         (ForestShape(3, 10, 1025), "`sample_size` must be in 2..1024, got 1025"),
+        (ForestShape(3, 10, 64, 4), "`code_bytes` must be in 1..2, got 4"),
     ],
 )
 def test_a_shape_outside_its_limits_is_refused(shape: ForestShape, message: str) -> None:

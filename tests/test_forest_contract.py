@@ -21,9 +21,11 @@ def mixture(n_points: int, n_columns: int, seed: int, far: tuple[float, float] =
     return np.where(is_far, rng.normal(*far, shape), rng.normal(0, 1, shape))
 
 
-def trained(points: Points, n_trees: int = 100, sample_size: int = 256, seed: int = 1) -> RandomCutForest:
+def trained(
+    points: Points, n_trees: int = 100, sample_size: int = 256, seed: int = 1, code_bytes: int = 2
+) -> RandomCutForest:
     """Return a forest of one model that has learned the points."""
-    forest = RandomCutForest(ForestShape(points.shape[1], n_trees, sample_size), 1, [seed])
+    forest = RandomCutForest(ForestShape(points.shape[1], n_trees, sample_size, code_bytes), 1, [seed])
     forest.update(np.zeros(len(points), dtype=np.int64), points)
     return forest
 
@@ -35,7 +37,7 @@ def score_of(forest: RandomCutForest, *point: float) -> float:
 @pytest.fixture(scope="module")
 def mixed() -> RandomCutForest:
     """Return a forest over 10,000 points of the mixture in three columns."""
-    return trained(mixture(10_000, 3, seed=2, far=(5.0, 1.5)))
+    return trained(mixture(10_000, 3, seed=2, far=(5.0, 1.5)), code_bytes=1)
 
 
 def test_the_centre_scores_below_one_and_a_far_point_above(mixed: RandomCutForest) -> None:
@@ -156,9 +158,10 @@ def test_a_forecast_follows_the_series() -> None:
     assert (again.expected == ahead.expected).all()
 
 
-def test_a_value_far_beyond_the_range_of_codes_still_alarms() -> None:
+@pytest.mark.parametrize("code_bytes", [1, 2])
+def test_a_value_far_beyond_the_range_of_codes_still_alarms(code_bytes: int) -> None:
     """A step of a thousand units, and a drift out of the range, both score far above what is usual."""
-    forest = trained(np.random.default_rng(9).normal(size=(3000, 5)), n_trees=25)
+    forest = trained(np.random.default_rng(9).normal(size=(3000, 5)), n_trees=25, code_bytes=code_bytes)
     usual = forest.score([0], [[0.0] * 5])[0]
     for value in (130.0, 1000.0, 1e12, 1e39):
         assert forest.score([0], [[value, 0.0, 0.0, 0.0, 0.0]])[0] > 3.5

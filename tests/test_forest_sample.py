@@ -14,7 +14,7 @@ from detector.forest.state import ForestShape, ForestState, allocate
 
 def trained(n_points: int, sample_size: int, n_trees: int, time_decay: float) -> ForestState:
     """Return a model whose points are their own index, modulo what a code can hold."""
-    state = allocate(ForestShape(2, n_trees, sample_size), 1)
+    state = allocate(ForestShape(2, n_trees, sample_size, 2), 1)
     reset(state, 0, np.uint64(11))
     for index in range(n_points):
         update(state, 0, indexed(index), time_decay)
@@ -81,7 +81,7 @@ def test_the_law_holds_after_a_billion_points() -> None:
 
 def test_ten_million_points_go_through_one_model_without_drift() -> None:
     """The points kept in the end are as old as the law has it, neither older nor younger."""
-    state = allocate(ForestShape(2, 4, 64), 1)
+    state = allocate(ForestShape(2, 4, 64, 2), 1)
     reset(state, 0, np.uint64(3))
     n_block = 20_000
     block = np.stack([indexed(index) for index in range(n_block)])
@@ -97,7 +97,7 @@ def test_ten_million_points_go_through_one_model_without_drift() -> None:
 
 def test_only_a_full_tree_refuses_points() -> None:
     """Until it is full a tree takes every point; then it takes some, at the indices it has drawn."""
-    state = allocate(ForestShape(1, 50, 32), 1)
+    state = allocate(ForestShape(1, 50, 32, 2), 1)
     reset(state, 0, np.uint64(5))
     for index in range(400):
         before = state.points[0].copy()

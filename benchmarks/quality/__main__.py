@@ -93,6 +93,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--ablate", action="store_true", help="measure each part's worth instead, on fewer entities"
     )
+    parser.add_argument(
+        "--code-bytes", type=int, choices=(1, 2), default=1, help="of a column of a point; default 1"
+    )
     size = parser.add_mutually_exclusive_group()
     size.add_argument(
         "--quick",
@@ -142,7 +145,12 @@ def main() -> None:
     options = arguments()
 
     def settings_of(n_features: int, interval_ms: int) -> ModelSettings:
-        return ModelSettings(n_features=n_features, interval_ms=interval_ms, n_trees=options.trees)
+        return ModelSettings(
+            n_features=n_features,
+            interval_ms=interval_ms,
+            n_trees=options.trees,
+            code_bytes=options.code_bytes,
+        )
 
     warm_up()
     bench = Bench(options.nab, options.seeds, options.entities, settings_of)

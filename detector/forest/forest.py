@@ -23,7 +23,7 @@ from detector.forest.kernels.many import (
 from detector.forest.kernels.update import reset
 from detector.forest.state import ForestShape, ForestState, allocate, arrays_of, shape_of
 
-VERSION = 1
+VERSION = 2
 """Version of the layout that `save` writes: of the arrays of `ForestState` and what they mean."""
 
 Floats = NDArray[np.float64]
@@ -67,7 +67,8 @@ class RandomCutForest:
     A score is 0 before a model's first point, about 0.7 to 0.9 for ordinary points, and at most
     log2(sample_size + 1); above 1 deserves a look. It works for points whose columns have comparable units, about a
     standard deviation each: columns count equally, and a column that varies a thousand times more than the others
-    takes nearly all cuts. Values are resolved to 1/256 of the unit and saturate at 128 units. It fails on
+    takes nearly all cuts. Values are resolved to 1/256 of the unit and saturate at 128 units; with codes of one byte
+    to 1/32 near zero, to a sixteenth of their size further out, and saturate at 62. It fails on
     streams whose scale grows without bound, and sees a periodic pattern only if the columns carry it
     (a shingle, or residuals).
 
@@ -193,6 +194,9 @@ class RandomCutForest:
     def forecast(self, slots: ArrayLike, shingles: ArrayLike, n_features: int, n_steps: int) -> Forecast:
         """Continue shingles by imputing one block after the other.
 
+        A forecast of many steps takes codes of two bytes: where a series moves by less than a code in a step,
+        the forecast stands still.
+
         Parameters
         ----------
         slots, shingles
@@ -233,7 +237,7 @@ class RandomCutForest:
         """
         stored = _read(block)
         n_models, n_trees, sample_size, n_columns = stored["points"].shape
-        shape = ForestShape(n_columns, n_trees, sample_size)
+        shape = ForestShape(n_columns, n_trees, sample_size, stored["points"].itemsize)
         forest = cls(shape, n_models, stored["random"], float(stored["time_decay"]))
         for name, array in zip(ForestState._fields, arrays_of(forest._state), strict=True):
             array[:] = stored[name]

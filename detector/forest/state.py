@@ -6,6 +6,7 @@ leaf and number of leaves, and both children follow from the parent's record (se
 points are one contiguous range, whose box is a sequential minimum and maximum.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +18,10 @@ MIN_SAMPLE_SIZE = 2
 MAX_SAMPLE_SIZE = 1_024
 
 NARROW_SAMPLE_SIZE = 256
-"""Up to this many samples a node fits 32 bits; beyond, it takes 64."""
+"""Up to this many samples the mass of a left child fits a byte; beyond, a record takes 64 bits."""
 
 PADDING = 64
-"""Points behind the last one that vector loads may touch but never use, in elements."""
+"""Elements behind an array that vector loads may touch but never use."""
 
 
 class ForestShape(NamedTuple):
@@ -34,11 +35,15 @@ class ForestShape(NamedTuple):
         Trees of a forest, 1 to 1,024.
     sample_size
         Points kept by a tree, 2 to 1,024.
+    code_bytes
+        Bytes of a column of a point: 1 resolves to 1/32 of the unit near zero and reaches 62 units, 2 resolves
+        to 1/256 everywhere and reaches 128 (see `quantise.py`).
     """
 
     n_columns: int
     n_trees: int
     sample_size: int
+    code_bytes: int = 2
 
 
 class ForestState(NamedTuple):
@@ -55,10 +60,11 @@ class ForestState(NamedTuple):
     top_key
         Largest sampling key of a tree, in codes (see `sample.py`), int64, shape (n_models, n_trees).
     nodes
-        Records in preorder (see `node.py`), uint32 or uint64, shape (n_models, n_trees, sample_size).
+        Records in preorder (see `node.py`), shape (n_models, n_trees, sample_size): uint32, or uint64 if the
+        sample is larger than 256; with one-byte codes up to 256 samples uint8, shape (..., 3).
     points
-        Codes of points in leaf order (see `quantise.py`), uint16, shape (n_models, n_trees, sample_size,
-        n_columns).
+        Codes of points in leaf order (see `quantise.py`), uint8 or uint16, shape (n_models, n_trees,
+        sample_size, n_columns).
     keys
         Sampling keys in leaf order, modulo 256, uint8, shape (n_models, n_trees, sample_size).
     """
@@ -68,7 +74,7 @@ class ForestState(NamedTuple):
     next_accept: NDArray[np.int64]
     top_key: NDArray[np.int64]
     nodes: NDArray[np.unsignedinteger[Any]]
-    points: NDArray[np.uint16]
+    points: NDArray[np.uint8] | NDArray[np.uint16]
     keys: NDArray[np.uint8]
 
 
@@ -84,6 +90,7 @@ def check_shape(shape: ForestShape) -> None:
         ("n_columns", shape.n_columns, 1, MAX_COLUMNS),
         ("n_trees", shape.n_trees, 1, MAX_TREES),
         ("sample_size", shape.sample_size, MIN_SAMPLE_SIZE, MAX_SAMPLE_SIZE),
+        ("code_bytes", shape.code_bytes, 1, 2),
     )
     for name, value, low, high in limits:
         if not low <= value <= high:
@@ -91,9 +98,19 @@ def check_shape(shape: ForestShape) -> None:
             raise ValueError(msg)
 
 
-def _node_type(shape: ForestShape) -> type[np.unsignedinteger[Any]]:
-    """One word for a record: cut, column and the mass of the left child must fit."""
-    return np.uint32 if shape.sample_size <= NARROW_SAMPLE_SIZE else np.uint64
+def _padded(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:  # noqa: ANN401 - numpy's own word for a type
+    """Zeros with something behind them that may be read."""
+    size = math.prod(shape)
+    whole: NDArray[Any] = np.zeros(size + PADDING, dtype=dtype)
+    return whole[:size].reshape(shape)
+
+
+def _records(shape: ForestShape, n_models: int) -> NDArray[np.unsignedinteger[Any]]:
+    """Zero records of the smallest type that cut, column and mass of the left child fit."""
+    leaves = (n_models, shape.n_trees, shape.sample_size)
+    if shape.sample_size > NARROW_SAMPLE_SIZE:
+        return np.zeros(leaves, np.uint64)
+    return _padded((*leaves, 3), np.uint8) if shape.code_bytes == 1 else np.zeros(leaves, np.uint32)
 
 
 def allocate(shape: ForestShape, n_models: int) -> ForestState:
@@ -105,17 +122,15 @@ def allocate(shape: ForestShape, n_models: int) -> ForestState:
         If the shape is outside its limits.
     """
     check_shape(shape)
-    n_columns, n_trees, sample_size = shape
+    n_columns, n_trees, sample_size, code_bytes = shape
     leaves = (n_models, n_trees, sample_size)
-    n_codes = n_models * n_trees * sample_size * n_columns
-    codes = np.zeros(n_codes + PADDING, dtype=np.uint16)[:n_codes]
     return ForestState(
         seen=np.zeros(n_models, dtype=np.int64),
         random=np.zeros(n_models, dtype=np.uint64),
         next_accept=np.zeros((n_models, n_trees), dtype=np.int64),
         top_key=np.zeros((n_models, n_trees), dtype=np.int64),
-        nodes=np.zeros(leaves, dtype=_node_type(shape)),
-        points=codes.reshape((*leaves, n_columns)),
+        nodes=_records(shape, n_models),
+        points=_padded((*leaves, n_columns), np.uint8 if code_bytes == 1 else np.uint16),
         keys=np.zeros(leaves, dtype=np.uint8),
     )
 
@@ -123,7 +138,7 @@ def allocate(shape: ForestShape, n_models: int) -> ForestState:
 def shape_of(state: ForestState) -> ForestShape:
     """Return the shape a state was allocated with."""
     _, n_trees, sample_size, n_columns = state.points.shape
-    return ForestShape(n_columns, n_trees, sample_size)
+    return ForestShape(n_columns, n_trees, sample_size, state.points.itemsize)
 
 
 def arrays_of(state: ForestState) -> tuple[NDArray[Any], ...]:

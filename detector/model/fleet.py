@@ -48,10 +48,10 @@ class ModelSettings:
         metric.
     recency_emphasis
         Windows after which the sample is, on average, replaced.
-    n_trees, sample_size
-        Trees of a forest, and points kept by a tree.
+    n_trees, sample_size, code_bytes
+        Trees of a forest, points kept by a tree, and bytes of a column of a point, 1 or 2 (see `ForestShape`).
     trcf
-        Settings of the plugin's kind of models; None = the default kind.
+        Settings of the plugin's kind of models; None = the default kind. Its points have two bytes a column.
     """
 
     n_features: int
@@ -60,6 +60,7 @@ class ModelSettings:
     recency_emphasis: int = RECENCY_EMPHASIS
     n_trees: int = N_TREES
     sample_size: int = SAMPLE_SIZE
+    code_bytes: int = 1
     trcf: TrcfSettings | None = None
 
     def __post_init__(self) -> None:
@@ -74,9 +75,10 @@ class ModelSettings:
     @property
     def forest_shape(self) -> ForestShape:
         """Size of the forest: five columns, or a shingle, a metric."""
-        # The plugin's kind chooses its gain for the range and steps of two-byte codes.
         width = self.shingle_size or (N_COLUMNS if self.trcf is None else PLUGIN_SHINGLE)
-        return ForestShape(self.n_features * width, self.n_trees, self.sample_size)
+        # The plugin's kind chooses its gain for the range and steps of two-byte codes.
+        code_bytes = self.code_bytes if self.trcf is None else 2
+        return ForestShape(self.n_features * width, self.n_trees, self.sample_size, code_bytes)
 
     @property
     def rhythm(self) -> Rhythm:

@@ -29,9 +29,12 @@ NOVELTY_MARGIN = 0.05
 MAX_VALUE = 1e300
 """Larger values are taken for this one, so that sums of a window of them stay finite."""
 
-KNEE = 16.0
-"""Beyond so many deviations a column grows with the logarithm: the forest sees -128 to 128, and a value of a
-million deviations must still lie beyond one of a thousand."""
+KNEE = 4.0
+"""Beyond so many deviations a column grows with the logarithm: a value of a million deviations must still lie
+beyond one of a thousand."""
+
+LARGEST = 62.0
+"""What a forest can tell apart reaches this far (see `quantise.py`)."""
 
 COLUMNS = np.dtype(
     [
@@ -257,6 +260,6 @@ def scaled(value: float, center: float, spread: float) -> float:
     ratio = (value - center) / spread
     size = abs(ratio)
     if size > KNEE:
-        # log(size) overflows only where size has; the forest cuts everything beyond 128 anyway.
+        # log(size) overflows only where size has.
         size = KNEE + KNEE * np.log(min(size, 1e300) / KNEE)
-    return min(size, 127.0) if ratio > 0.0 else -min(size, 127.0)
+    return min(size, LARGEST) if ratio > 0.0 else -min(size, LARGEST)

@@ -13,7 +13,7 @@ from detector.forest.kernels.kernel import inner, kernel
 from detector.forest.kernels.node import mass_of
 from detector.forest.kernels.quantise import encode_point
 from detector.forest.kernels.score import leaf_overhang, seen_score, widen_to_parent
-from detector.forest.kernels.scratch import Scratch, make_scratch
+from detector.forest.kernels.scratch import Scratch, make_scratch, steps_in
 from detector.forest.kernels.vector import clear_box
 from detector.forest.state import ForestState
 
@@ -29,11 +29,9 @@ def mix(
 ) -> None:
     """Scale the parts by `keep`, add `gain` times each column's overhang over `total`. Modified in place."""
     for column in range(high.shape[0]):
-        code = np.int64(scratch.query[0, column])
-        over = max(code - np.int64(scratch.box[1, column]), 0)
-        under = max(np.int64(scratch.box[0, column]) - code, 0)
-        high[column] = keep * high[column] + gain * over / total
-        low[column] = keep * low[column] + gain * under / total
+        at, bottom, top = steps_in(scratch, column)
+        high[column] = keep * high[column] + gain * max(at - top, 0) / total
+        low[column] = keep * low[column] + gain * max(bottom - at, 0) / total
 
 
 @inner

@@ -10,29 +10,29 @@ from typing import Any
 
 import numpy as np
 from numba.extending import overload
-from numpy.typing import NDArray
 
 from detector.forest.kernels.intrinsics import climb_lanes
 from detector.forest.kernels.kernel import inner
 from detector.forest.kernels.node import leaf_of, sibling_of
+from detector.forest.kernels.quantise import Codes
 from detector.forest.kernels.scratch import Scratch
 from detector.forest.kernels.vector import clear_box, widen
 
 
 @inner
 def overhang_of(gap: np.uint64) -> int:
-    """Overhang of a gap, in codes."""
+    """Overhang of a gap, in steps."""
     return np.int64(gap) & 0xFFFFFFFF
 
 
 @inner
 def extent_of(gap: np.uint64) -> int:
-    """Extent of a gap, in codes."""
+    """Extent of a gap, in steps."""
     return np.int64(gap) >> 32
 
 
 @inner
-def climb_wide(points: NDArray[np.uint16], slot: int, tree: int, scratch: Scratch) -> int:
+def climb_wide(points: Codes, slot: int, tree: int, scratch: Scratch) -> int:
     """`climb` for any number of columns."""
     depth = np.int64(scratch.depth[tree])
     place = np.int64(scratch.path[depth, tree])
@@ -49,7 +49,7 @@ def climb_wide(points: NDArray[np.uint16], slot: int, tree: int, scratch: Scratc
     return 0
 
 
-def climb(points: NDArray[np.uint16], slot: int, tree: int, scratch: Scratch) -> int:
+def climb(points: Codes, slot: int, tree: int, scratch: Scratch) -> int:
     """Measure the query against the boxes of its path, from the leaf up to the first box it is in.
 
     Returns

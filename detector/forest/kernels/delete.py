@@ -1,9 +1,7 @@
 """A leaf leaves a tree: found by its rank, so that no coordinates are compared and none can be missed."""
 
-import numpy as np
-
 from detector.forest.kernels.kernel import inner
-from detector.forest.kernels.node import column_of, cut_of, left_of, pack_record
+from detector.forest.kernels.node import left_of, read_record, with_left, write_record
 from detector.forest.kernels.vector import shift
 from detector.forest.state import ForestState
 
@@ -18,7 +16,7 @@ def delete(state: ForestState, slot: int, tree: int, n_leaves: int, rank: int) -
     leaf = 0
     mass = n_leaves
     while True:
-        record = np.int64(state.nodes[slot, tree, node])
+        record = read_record(state.nodes, slot, tree, node)
         left = left_of(record)
         is_left = rank < leaf + left
         below = left if is_left else mass - left
@@ -26,7 +24,7 @@ def delete(state: ForestState, slot: int, tree: int, n_leaves: int, rank: int) -
             shift(state.nodes, slot, tree, node, node + 1, n_leaves - 2 - node)
             return
         if is_left:
-            state.nodes[slot, tree, node] = pack_record(cut_of(record), column_of(record), left - 1)
+            write_record(state.nodes, slot, tree, node, with_left(record, left - 1))
             node += 1
         else:
             node += left

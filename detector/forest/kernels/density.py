@@ -48,8 +48,9 @@ def measure_directions(scratch: Scratch, gaps: NDArray[np.float64], sides: NDArr
     """Write gaps above and below the box and its sides; return the sum of the sides of box and query joined."""
     total = 0.0
     for column in range(sides.shape[0]):
-        low, high = decode(scratch.box[0, column]), decode(scratch.box[1, column])
-        value = decode(scratch.query[0, column])
+        low = decode(np.int64(scratch.box[0, column]), scratch.box)
+        high = decode(np.int64(scratch.box[1, column]), scratch.box)
+        value = decode(np.int64(scratch.query[0, column]), scratch.query)
         sides[column] = high - low
         gaps[0, column] = max(value - high, 0.0)
         gaps[1, column] = max(low - value, 0.0)

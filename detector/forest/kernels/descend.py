@@ -15,6 +15,7 @@ from detector.forest.kernels.node import (
     mass_of,
     node_of,
     pack_place,
+    read_record,
     right_child,
 )
 from detector.forest.kernels.sample import is_due
@@ -58,7 +59,7 @@ def step(state: ForestState, slot: int, tree: int, level: int, scratch: Scratch)
     A leaf and a group of equal points end it.
     """
     place = np.int64(scratch.path[level, tree])
-    record = np.int64(state.nodes[slot, tree, node_of(place)])
+    record = read_record(state.nodes, slot, tree, node_of(place))
     column = column_of(record)
     if column == DUPLICATES:
         return False

@@ -24,9 +24,10 @@ from detector.forest.kernels.node import (
     mass_of,
     node_of,
     pack_place,
+    read_record,
     right_child,
 )
-from detector.forest.kernels.quantise import decode, encode, encode_point
+from detector.forest.kernels.quantise import Codes, decode, encode, encode_point, steps_of
 from detector.forest.state import ForestState
 
 ENTER, LEFT_IS_DONE, LEAVE = 0, 1, 2
@@ -59,10 +60,10 @@ def measure(
     slot: int,
     tree: int,
     place: int,
-    codes: NDArray[np.uint16],
+    codes: Codes,
     missing: NDArray[np.bool_],
 ) -> tuple[int, int]:
-    """Overhang (of the known columns) and extent of the box of a subtree, in codes.
+    """Overhang (of the known columns) and extent of the box of a subtree, in steps.
 
     The extent includes the missing columns: they are part of every cut.
     """
@@ -76,10 +77,11 @@ def measure(
             code = np.int64(state.points[slot, tree, leaf, column])
             low = min(low, code)
             high = max(high, code)
-        extent += high - low
+        bottom, top = steps_of(low, codes), steps_of(high, codes)
+        extent += top - bottom
         if not missing[column]:
-            code = np.int64(codes[column])
-            overhang += max(low - code, 0) + max(code - high, 0)
+            at = steps_of(np.int64(codes[column]), codes)
+            overhang += max(bottom - at, 0) + max(at - top, 0)
     return overhang, extent
 
 
@@ -97,13 +99,13 @@ def enter(
     slot: int,
     tree: int,
     level: int,
-    codes: NDArray[np.uint16],
+    codes: Codes,
     missing: NDArray[np.bool_],
     search: Search,
 ) -> bool:
     """Begin with the place at `level`: true if it is a leaf and has its rank, else a child is next."""
     place = search.place[level]
-    record = np.int64(state.nodes[slot, tree, node_of(place)])
+    record = read_record(state.nodes, slot, tree, node_of(place))
     if mass_of(place) == 1 or column_of(record) == DUPLICATES:
         overhang, _ = measure(state, slot, tree, place, codes, missing)
         search.rank[level] = leaf_rank(level, overhang, mass_of(place))
@@ -132,7 +134,7 @@ def nearest_leaf(
     state: ForestState,
     slot: int,
     tree: int,
-    codes: NDArray[np.uint16],
+    codes: Codes,
     missing: NDArray[np.bool_],
     search: Search,
 ) -> int:
@@ -149,7 +151,7 @@ def nearest_leaf(
             collect(search, level)
             place = search.place[level]
             if search.phase[level] == LEFT_IS_DONE:
-                left = left_of(np.int64(state.nodes[slot, tree, node_of(place)]))
+                left = left_of(read_record(state.nodes, slot, tree, node_of(place)))
                 search.place[level + 1] = right_child(place, left)
                 search.phase[level] = LEAVE
                 search.phase[level + 1] = ENTER
@@ -165,10 +167,8 @@ def nearest_leaf(
 
 
 @kernel
-def propose(
-    state: ForestState, slot: int, codes: NDArray[np.uint16], missing: NDArray[np.bool_]
-) -> NDArray[np.uint16]:
-    """Codes each tree proposes, sorted by column, uint16, shape (n_columns, n_trees)."""
+def propose(state: ForestState, slot: int, codes: Codes, missing: NDArray[np.bool_]) -> Codes:
+    """Codes each tree proposes, sorted by column, shape (n_columns, n_trees)."""
     _, n_trees, sample_size, n_columns = state.points.shape
     search = Search(
         np.empty(sample_size + 1, dtype=np.int64),
@@ -176,7 +176,7 @@ def propose(
         np.empty(sample_size + 1, dtype=np.float64),
         np.empty(sample_size + 1, dtype=np.int64),
     )
-    proposals = np.empty((n_columns, n_trees), dtype=np.uint16)
+    proposals = np.empty((n_columns, n_trees), dtype=state.points.dtype)
     for tree in range(n_trees):
         leaf = nearest_leaf(state, slot, tree, codes, missing, search)
         proposals[:, tree] = state.points[slot, tree, leaf]
@@ -211,7 +211,7 @@ def impute(
         Float32, shape (n_columns,): the known columns unchanged, the others the median over trees. A forest
         that has seen nothing proposes 0.
     """
-    codes = np.empty(point.shape[0], dtype=np.uint16)
+    codes = np.empty(point.shape[0], dtype=state.points.dtype)
     encode_point(point, codes)
     out[:] = point
     is_empty = n_leaves(state, slot) == 0
@@ -222,7 +222,7 @@ def impute(
     median = quantile_index(0.5, proposals.shape[1])
     for column in range(point.shape[0]):
         if missing[column]:
-            out[column] = decode(proposals[column, median])
+            out[column] = decode(np.int64(proposals[column, median]), codes)
 
 
 @kernel
@@ -245,7 +245,7 @@ def forecast(
         Float32, shape (n_steps, n_features): median, 10 % and 90 % order statistics over trees. Written here.
     """
     n_columns = shingle.shape[0]
-    codes = np.empty(n_columns, dtype=np.uint16)
+    codes = np.empty(n_columns, dtype=state.points.dtype)
     encode_point(shingle, codes)
     missing = np.zeros(n_columns, dtype=np.bool_)
     missing[n_columns - n_features :] = True
@@ -255,7 +255,7 @@ def forecast(
         n_trees = proposals.shape[1]
         for feature in range(n_features):
             ordered = proposals[n_columns - n_features + feature]
-            expected[index, feature] = decode(ordered[quantile_index(0.5, n_trees)])
-            lower[index, feature] = decode(ordered[quantile_index(0.1, n_trees)])
-            upper[index, feature] = decode(ordered[quantile_index(0.9, n_trees)])
-            codes[n_columns - n_features + feature] = encode(expected[index, feature])
+            expected[index, feature] = decode(np.int64(ordered[quantile_index(0.5, n_trees)]), codes)
+            lower[index, feature] = decode(np.int64(ordered[quantile_index(0.1, n_trees)]), codes)
+            upper[index, feature] = decode(np.int64(ordered[quantile_index(0.9, n_trees)]), codes)
+            codes[n_columns - n_features + feature] = encode(expected[index, feature], codes)

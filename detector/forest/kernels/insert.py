@@ -12,16 +12,18 @@ from detector.forest.kernels.draws import below, uniform
 from detector.forest.kernels.kernel import inner
 from detector.forest.kernels.node import (
     DUPLICATES,
-    column_of,
-    cut_of,
     leaf_of,
     left_of,
     mass_of,
     node_of,
     pack_record,
+    read_record,
+    with_left,
+    write_record,
 )
+from detector.forest.kernels.quantise import cut_at
 from detector.forest.kernels.score import separation
-from detector.forest.kernels.scratch import Scratch
+from detector.forest.kernels.scratch import Scratch, steps_in
 from detector.forest.kernels.vector import clear_box, shift, widen
 from detector.forest.state import ForestState
 
@@ -40,14 +42,13 @@ def draw_cut(state: ForestState, slot: int, overhang: int, scratch: Scratch) -> 
     """Cut uniform over the overhang of the query: cut code, column, and whether the query lies left of it."""
     rest = below(state, slot, overhang)
     for column in range(state.points.shape[3]):
-        code = np.int64(scratch.query[0, column])
-        under = max(np.int64(scratch.box[0, column]) - code, 0)
-        if rest < under:
-            return code + rest, column, True
-        over = max(code - np.int64(scratch.box[1, column]), 0)
-        if rest < under + over:
-            return np.int64(scratch.box[1, column]) + rest, column, False
-        rest -= under + over
+        steps, low, high = steps_in(scratch, column)
+        if rest < low - steps:
+            return cut_at(steps + rest, scratch.query), column, True
+        rest -= max(low - steps, 0)
+        if rest < steps - high:
+            return cut_at(high + rest, scratch.query), column, False
+        rest -= max(steps - high, 0)
     msg = "the overhang is larger than the sum over its columns"
     raise AssertionError(msg)
 
@@ -59,10 +60,9 @@ def count_leaf(state: ForestState, slot: int, tree: int, level: int, scratch: Sc
         parent = np.int64(scratch.path[upper, tree])
         child = np.int64(scratch.path[upper + 1, tree])
         if leaf_of(child) == leaf_of(parent):
-            record = np.int64(state.nodes[slot, tree, node_of(parent)])
-            state.nodes[slot, tree, node_of(parent)] = pack_record(
-                cut_of(record), column_of(record), left_of(record) + 1
-            )
+            record = read_record(state.nodes, slot, tree, node_of(parent))
+            more = with_left(record, left_of(record) + 1)
+            write_record(state.nodes, slot, tree, node_of(parent), more)
 
 
 @inner
@@ -91,5 +91,5 @@ def insert(state: ForestState, slot: int, tree: int, n_leaves: int, top: int, sc
     count_leaf(state, slot, tree, level, scratch)
     node = node_of(place)
     shift(state.nodes, slot, tree, node + 1, node, n_leaves - 1 - node)
-    state.nodes[slot, tree, node] = pack_record(cut, column, 1 if is_left else mass)
+    write_record(state.nodes, slot, tree, node, pack_record(cut, column, 1 if is_left else mass))
     return leaf_of(place) if is_left else leaf_of(place) + mass

@@ -1,5 +1,5 @@
 # ruff: noqa: ANN401, ARG001 - llvmlite has no types, and numba calls these with its own
-"""Four instructions numba has no words for: two vector scans, a block move and a prefetch.
+"""What numba has no words for: two vector scans, a block move, a prefetch and a load that is not aligned.
 
 Each takes an array and the index of an element in it, counted over the whole array, which must be
 C-contiguous. They do not check anything; `vector.py` and `climb.py` call them, and hold the plain function
@@ -54,7 +54,7 @@ def widen_lanes(
     """`vector.widen` for the columns of one vector, which begins at column `lane` and is `lanes` wide (a literal)."""
     result = types.UniTuple(types.int64, 2)
     width = lanes.literal_value
-    vector = ir.VectorType(ir.IntType(16), width)
+    vector = ir.VectorType(ir.IntType(points.dtype.bitwidth), width)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         points_value, index_value, count_value, columns_value, box_value, query_value, lane_value, _ = (
@@ -66,7 +66,7 @@ def widen_lanes(
         low_at = _element(context, builder, box, box_value, lane_value)
         high_at = _element(context, builder, box, box_value, builder.add(lane_value, row))
         start = load(builder, low_at, vector), load(builder, high_at, vector)
-        stride = builder.mul(columns_value, INT64(2))
+        stride = builder.mul(columns_value, INT64(points.dtype.bitwidth // 8))
         low, high = scan(builder, first, count_value, stride, start)
         store(builder, low, low_at)
         store(builder, high, high_at)
@@ -151,7 +151,7 @@ def climb_lanes(
     lanes: Any,
 ) -> Any:
     """`vector.climb` for points of at most `lanes` columns (a literal): from the element `place` of `path` upwards."""
-    vector = ir.VectorType(ir.IntType(16), lanes.literal_value)
+    vector = ir.VectorType(ir.IntType(points.dtype.bitwidth), lanes.literal_value)
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         (
@@ -174,10 +174,23 @@ def climb_lanes(
         mask = load(builder, _element(context, builder, query, query_value, row), vector)
         path_at = _element(context, builder, path, path_value, place_value)
         gaps_at = _element(context, builder, gaps, gaps_value, INT64(0))
-        stride = builder.mul(columns, INT64(2))
+        stride = builder.mul(columns, INT64(points.dtype.bitwidth // 8))
         return _climb(builder, base, stride, path_at, trees, depth_value, gaps_at, codes, mask)
 
     return types.int64(points, index, n_columns, path, place, n_trees, depth, query, gaps, lanes), generate
+
+
+@intrinsic
+def load_word(typing: Any, array: Any, index: Any) -> Any:
+    """Four bytes of a byte array from an index on, as an integer; those behind the array's end are whatever follows."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        pointer = builder.bitcast(_element(context, builder, array, *arguments), ir.IntType(32).as_pointer())
+        word = builder.load(pointer)
+        word.align = 1
+        return builder.zext(word, INT64)
+
+    return types.int64(array, index), generate
 
 
 @intrinsic

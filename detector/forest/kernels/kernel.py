@@ -18,10 +18,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @cache
 def _source_stamp() -> tuple[float, int]:
-    """Newest change and total size of all files of the package that hold kernels."""
+    """Newest change and total size of all files of the rooms that hold kernels."""
     package = Path(__file__).parents[2]
-    folders = ("forest/*.py", "forest/kernels/*.py", "model/*.py")
-    found = [path.stat() for folder in folders for path in package.glob(folder)]
+    found = [path.stat() for room in ("forest", "model") for path in package.joinpath(room).rglob("*.py")]
     return max(file.st_mtime for file in found), sum(file.st_size for file in found)
 
 

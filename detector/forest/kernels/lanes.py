@@ -1,14 +1,17 @@
 # ruff: noqa: ANN401 - llvmlite has no types
 """Vector code of the scans: loads, minimum and maximum, sums over lanes, as LLVM instructions.
 
-A vector holds the codes of one point, of 8, 16 or 32 columns; lanes behind the point's own hold whatever
-follows in memory, and a mask keeps them out of the sums. A box is two vectors, smallest and largest codes.
+A vector holds the codes of one point, one or two bytes each, of 8, 16 or 32 columns; lanes behind the point's
+own hold whatever follows in memory, and a mask keeps them out of the sums. A box is two vectors, smallest and
+largest codes.
 """
 
 from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils
+
+from detector.forest.kernels.quantise import MANTISSA_BITS, ZERO_CODE, ZERO_STEP
 
 BLOCK = 4
 """Points a scan reads before it decides whether to go on."""
@@ -39,7 +42,7 @@ def call(builder: Any, name: str, result: ir.Type, *arguments: Any) -> Any:
 
 def _extremes(builder: Any, low: Any, high: Any, codes: Any) -> tuple[Any, Any]:
     """Smaller and larger of each lane."""
-    lanes = f"v{codes.type.count}i16"
+    lanes = f"v{codes.type.count}i{codes.type.element.width}"
     smaller = call(builder, f"llvm.umin.{lanes}", codes.type, low, codes)
     return smaller, call(builder, f"llvm.umax.{lanes}", codes.type, high, codes)
 
@@ -117,9 +120,31 @@ def _totals(builder: Any, overhang: Any, extent: Any) -> Any:
     return builder.bitcast(joined, INT64)
 
 
+def _constant(vector: ir.VectorType, value: int) -> Any:
+    """Vector of equal lanes."""
+    return ir.Constant(vector, [value] * vector.count)
+
+
+def _steps(builder: Any, codes: Any) -> Any:
+    """Return the steps of codes, in 16-bit lanes: `quantise.steps_of` without a branch."""
+    if codes.type.element.width == 16:
+        return codes
+    wide = ir.VectorType(ir.IntType(16), codes.type.count)
+    signed = builder.sub(builder.zext(codes, wide), _constant(wide, ZERO_CODE))
+    sign = builder.ashr(signed, _constant(wide, 15))
+    size = builder.sub(builder.xor(signed, sign), sign)
+    groups = builder.lshr(size, _constant(wide, MANTISSA_BITS))
+    exponent = call(builder, f"llvm.usub.sat.v{wide.count}i16", wide, groups, _constant(wide, 1))
+    mantissa = builder.sub(size, builder.shl(exponent, _constant(wide, MANTISSA_BITS)))
+    steps = builder.shl(mantissa, exponent)
+    return builder.add(builder.sub(builder.xor(steps, sign), sign), _constant(wide, ZERO_STEP))
+
+
 def measure(builder: Any, box: tuple[Any, Any], query: Any, mask: Any) -> Any:
     """Overhang of the query over the box (low word) and extent of the box (high word), over the lanes of `mask`."""
-    low, high = box
+    low, high, query = (_steps(builder, codes) for codes in (*box, query))
+    if mask.type != query.type:
+        mask = builder.sext(mask, query.type)
     name = f"llvm.usub.sat.v{query.type.count}i16"
     under = call(builder, name, query.type, low, query)
     over = call(builder, name, query.type, query, high)

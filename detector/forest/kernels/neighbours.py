@@ -39,7 +39,7 @@ def reach(
         leaf = leaf_of(np.int64(scratch.path[scratch.depth[tree], tree]))
         square = 0.0
         for column in range(point.shape[0]):
-            value = decode(state.points[slot, tree, leaf, column])
+            value = decode(np.int64(state.points[slot, tree, leaf, column]), state.points)
             neighbours[tree, column] = value
-            square += (value - decode(scratch.query[0, column])) ** 2
+            square += (value - decode(np.int64(scratch.query[0, column]), scratch.query)) ** 2
         distances[tree] = np.sqrt(square)

@@ -33,7 +33,7 @@ def widen_to_parent(
 
 @inner
 def leaf_overhang(state: ForestState, slot: int, tree: int, scratch: Scratch) -> int:
-    """Set the box to the leaf of the path and return the query's distance to it in codes; 0 means equal."""
+    """Set the box to the leaf of the path and return the query's distance to it in steps; 0 means equal."""
     leaf = leaf_of(np.int64(scratch.path[scratch.depth[tree], tree]))
     clear_box(scratch.box)
     overhang, _ = widen(state.points, slot, tree, leaf, 1, scratch.box, scratch.query)

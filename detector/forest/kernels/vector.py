@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from detector.forest.kernels.intrinsics import move_elements, prefetch_element, widen_lanes
 from detector.forest.kernels.kernel import inner
+from detector.forest.kernels.quantise import Codes, steps_of
 
-EMPTY_LOW = 65_535
-EMPTY_HIGH = 0
 VECTOR = 32
 """Codes in the widest vector; a point of more columns takes several."""
 
@@ -34,29 +33,35 @@ def lanes(n_columns: int) -> int:
 
 
 @inner
-def clear_box(box: NDArray[np.uint16]) -> None:
+def full_code(codes: Codes) -> int:
+    """Largest code there is, all ones."""
+    return (1 << 8 * codes.itemsize) - 1
+
+
+@inner
+def clear_box(box: Codes) -> None:
     """Make a box empty. Modified in place."""
-    box[0, :] = EMPTY_LOW
-    box[1, :] = EMPTY_HIGH
+    box[0, :] = full_code(box)
+    box[1, :] = 0
 
 
 def widen(
-    points: NDArray[np.uint16],
+    points: Codes,
     slot: int,
     tree: int,
     first: int,
     count: int,
-    box: NDArray[np.uint16],
-    query: NDArray[np.uint16],
+    box: Codes,
+    query: Codes,
 ) -> tuple[int, int]:
     """Widen a box by a range of leaves, at least one, and measure it against the query.
 
     Returns
     -------
     overhang
-        Sum over columns of how far the query sticks out of the widened box, in codes.
+        Sum over columns of how far the query sticks out of the widened box, in steps.
     extent
-        Sum of the sides of the widened box, in codes.
+        Sum of the sides of the widened box, in steps.
     """
     n_columns = points.shape[3]
     leaves = points[slot, tree, first : first + count].astype(np.int64)
@@ -64,9 +69,13 @@ def widen(
     high = np.maximum(box[1, :n_columns], leaves.max(axis=0))
     box[0, :n_columns] = low
     box[1, :n_columns] = high
-    codes = query[0, :n_columns].astype(np.int64)
-    overhang = np.maximum(low - codes, 0) + np.maximum(codes - high, 0)
-    return int(overhang.sum()), int((high - low).sum())
+    overhang, extent = 0, 0
+    for column in range(n_columns):
+        at = steps_of(int(query[0, column]), query)
+        bottom, top = steps_of(int(low[column]), box), steps_of(int(high[column]), box)
+        overhang += max(bottom - at, 0) + max(at - top, 0)
+        extent += top - bottom
+    return overhang, extent
 
 
 @overload(widen, jit_options={"_nrt": False})
