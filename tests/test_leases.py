@@ -51,7 +51,7 @@ def held(stores):
     return {lease.holder: lease.held for lease in stores.leases.read()}
 
 
-def wait_until(condition, seconds=40):
+def wait_until(condition, seconds=120):
     """Wait for what other processes do."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -182,7 +182,7 @@ def hanging(client, node_url, index_prefix, folder):
         proxy.fault = lambda request: "hang" if f"/{source}/_search" in request.path else None
         with Sidecar(folder, proxy.url, index_prefix) as sidecar:
             deadline = time.monotonic() + 60
-            while not any("/_search" in request.path for request in proxy.requests):
+            while not any(f"/{source}/_search" in request.path for request in proxy.requests):
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
             yield sidecar
