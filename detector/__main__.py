@@ -15,6 +15,8 @@ COMMANDS = {
     "validate": "Check detector files, offline and against the cluster.",
     "results": "Show the anomalies that were found.",
     "status": "Show what each detector is doing and how far it has come.",
+    "estimate": "Say what detectors will cost before they run.",
+    "doctor": "Say what is wrong with cluster, indices and sidecars, and what to do.",
     "schema": "Print the JSON Schema of a detector.",
     "node": "Start, stop or look at the embedded OpenSearch node.",
 }

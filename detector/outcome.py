@@ -1,11 +1,74 @@
 """What a poll has come to, as key-values: for the log line and for `outrider status`."""
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
+from detector.configuration.config import DetectorConfig
 from detector.job import Job
 from detector.poll import PollReport
 
 Outcome = dict[str, object]
+
+
+class Polled(NamedTuple):
+    """What a poll has come to, as numbers; counts are of this poll alone, None = not known.
+
+    Attributes
+    ----------
+    detector_id, interval_s
+        The detector, and the length of its windows.
+    seconds
+        How long the poll took.
+    windows, results, anomalies, refused
+        Windows committed, documents written, those with a grade above 0, those refused for good.
+    frontier_s
+        End of the last window that is done, seconds since the epoch.
+    lag_s
+        How far that is behind the present.
+    entities, partitions, model_bytes
+        Known entities, partitions held, and memory of their models.
+    failures, error
+        Failed polls in a row, and what the last failed of.
+    """
+
+    detector_id: str
+    interval_s: float
+    seconds: float
+    windows: int
+    results: int
+    anomalies: int
+    refused: int
+    frontier_s: float | None
+    lag_s: float | None
+    entities: int | None
+    partitions: int
+    model_bytes: int
+    failures: int
+    error: str | None
+
+
+def polled_of(
+    report: PollReport, job: Job | None, config: DetectorConfig, now_ms: int, seconds: float
+) -> Polled:
+    """Return what a poll of `seconds` has come to, as if it had gone well; the rest as in `outcome_of`."""
+    is_known = job is not None and bool(job.partitions)
+    frontier_ms = job.frontier_ms if job is not None and is_known else None
+    return Polled(
+        detector_id=config.detector_id,
+        interval_s=config.interval.milliseconds / 1000,
+        seconds=seconds,
+        windows=report.windows,
+        results=report.results,
+        anomalies=report.anomalies,
+        refused=report.refused,
+        frontier_s=None if frontier_ms is None else frontier_ms / 1000,
+        lag_s=None if frontier_ms is None else (now_ms - frontier_ms) / 1000,
+        entities=job.n_entities if job is not None and is_known else None,
+        partitions=len(job.partitions) if job is not None else 0,
+        model_bytes=job.model_bytes if job is not None else 0,
+        failures=0,
+        error=None,
+    )
 
 
 def outcome_of(report: PollReport, job: Job | None, now_ms: int) -> Outcome:

@@ -59,6 +59,11 @@ class Partition:
         self._fleet = open_fleet(settings)
 
     @property
+    def model_bytes(self) -> int:
+        """Memory of the partition's models."""
+        return self._fleet.n_models * self._fleet.model_bytes
+
+    @property
     def n_groups(self) -> int:
         """Number of checkpoint documents that hold the partition's models."""
         return n_groups(len(self.roster))

@@ -5,8 +5,10 @@ The only module that catches everything, once, around one poll.
 
 import logging
 import random
+import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,7 +18,7 @@ from detector.configuration.config import DetectorConfig
 from detector.job import Job
 from detector.membership import Membership, NewerSidecarError
 from detector.open import ChangedElsewhereError, is_current, open_job
-from detector.outcome import Outcome, outcome_of
+from detector.outcome import Outcome, Polled, outcome_of, polled_of
 from detector.packing import NewerFormatError, PackingError
 from detector.poll import PollReport, poll
 from detector.present import Present
@@ -63,6 +65,8 @@ class Runner:
         How far back windows are caught up after an outage, milliseconds; None = all.
     membership
         Which partitions are this process's to work on; None = all, there is no other.
+    on_poll
+        Told of every poll that has ended.
 
     Attributes
     ----------
@@ -84,6 +88,7 @@ class Runner:
         start_ms: int | None = None,
         catch_up_ms: int | None = None,
         membership: Membership | None = None,
+        on_poll: Callable[[Polled], None] = lambda _: None,
     ) -> None:
         self.config = config
         self.trigger = WindowTrigger(config.interval, config.window_delay_ms + SETTLE_MS)
@@ -95,6 +100,7 @@ class Runner:
         self._start_ms = start_ms
         self._catch_up_ms = catch_up_ms
         self._membership = membership
+        self._on_poll = on_poll
         self._held_since_s: float | None = None
         self._job: Job | None = None
         self._is_new = True
@@ -115,10 +121,13 @@ class Runner:
                 self._poll()
             except Exception as caught:  # noqa: BLE001 - the one place: a failing poll must never end the sidecar
                 error = caught
-            fields = outcome_of(self._report, self._job, now_ms)
-            fields["took_ms"] = round((time.monotonic() - started) * 1000)
+            seconds = time.monotonic() - started
+            fields = outcome_of(self._report, self._job, now_ms) | {"took_ms": round(seconds * 1000)}
             fields |= self._succeeded(fields) if error is None else self._failed(fields, error)
             self._keep(fields, now_ms)
+            polled = polled_of(self._report, self._job, self.config, now_ms, seconds)
+            said = None if error is None else str(fields["error"])
+            self._on_poll(polled._replace(failures=self._failures, error=said))
             if error is None:
                 self.next_s = self._wait_s()
 
@@ -224,7 +233,8 @@ class Runner:
 
     def _keep(self, fields: Outcome, now_ms: int) -> None:
         """Keep the outcome where `outrider status` reads it; a cluster that is away cannot be told."""
-        live = fields | {"interval_s": self.config.interval.milliseconds // 1000}
+        interval_s = self.config.interval.milliseconds // 1000
+        live = fields | {"interval_s": interval_s, "host": socket.gethostname()}
         try:
             number = 0 if self._membership is None else self._membership.number
             self._stores.state.save_report(self.config.detector_id, live, now_ms, number)

@@ -1,7 +1,7 @@
 """When each detector is polled: one APScheduler job a detector, after its windows, never two polls of one at once."""
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor as ClosingThreads
 from concurrent.futures import wait
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from detector.configuration.config import DetectorConfig
 from detector.membership import Membership
+from detector.outcome import Polled
 from detector.present import Present
 from detector.runner import Runner
 from detector.stores import Stores
@@ -21,7 +22,10 @@ STOP_WITHIN_S = 20
 
 
 SOON = "soon"
-"""Name of the thread that brings polls forward: it must not wait for those that poll."""
+"""Name of the thread that brings polls forward, and tells that the scheduler turns: it must not wait for those that
+poll."""
+
+TURN_S = 5
 
 
 class Schedule:
@@ -43,6 +47,10 @@ class Schedule:
         How far back windows are caught up after an outage, milliseconds; None = all.
     membership
         Which partitions are this process's to work on; None = all, there is no other.
+    on_poll
+        Told of every poll that has ended, on the thread of the poll.
+    on_turn
+        Called every few seconds while the scheduler turns.
     """
 
     def __init__(
@@ -55,9 +63,12 @@ class Schedule:
         start_ms: int | None = None,
         catch_up_ms: int | None = None,
         membership: Membership | None = None,
+        on_poll: Callable[[Polled], None] = lambda _: None,
+        on_turn: Callable[[], None] = lambda: None,
     ) -> None:
         self._stopping = stopping
         self._n_threads = n_threads
+        self._on_turn = on_turn
         present = Present(stores.cluster_time)
         self._runners = {
             config.detector_id: Runner(
@@ -68,6 +79,7 @@ class Schedule:
                 start_ms=start_ms,
                 catch_up_ms=catch_up_ms,
                 membership=membership,
+                on_poll=on_poll,
             )
             for config in configs
         }
@@ -87,6 +99,7 @@ class Schedule:
                 name=name,
                 next_run_time=datetime.now(UTC),
             )
+        self._scheduler.add_job(self._on_turn, "interval", seconds=TURN_S, executor=SOON)
         self._scheduler.add_listener(self._follow, EVENT_JOB_EXECUTED)
         self._scheduler.start()
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import structlog
 import urllib3
-from opensearchpy import OpenSearch
+from opensearchpy import OpenSearch, Transport
 
 from storage.cluster import Cluster, ClusterSettingsError
 from storage.connection import DirectConnection, RequestsConnection
@@ -19,6 +19,7 @@ from storage.credentials import http_auth
 from storage.errors import Rejected, UnsupportedCluster
 from storage.serializer import OrjsonSerializer
 from storage.translate import translate_errors
+from storage.transport import Observer, observed
 
 OLDEST_VERSION = (2, 19)
 CONNECTIONS_PER_HOST = 16
@@ -30,7 +31,7 @@ SECONDS_OUT_OF_USE = 5.0
 log = structlog.get_logger(__name__)
 
 
-def connect(cluster: Cluster, *, opaque_id: str = "outrider") -> OpenSearch:
+def connect(cluster: Cluster, *, opaque_id: str = "outrider", observer: Observer | None = None) -> OpenSearch:
     """Build the client; it connects when it is used, so a cluster that is away is no error here.
 
     Connection failures go once to each other host, at once and without waiting. Nothing else is repeated by
@@ -44,6 +45,8 @@ def connect(cluster: Cluster, *, opaque_id: str = "outrider") -> OpenSearch:
     opaque_id
         Value of X-Opaque-Id for requests that do not bring their own; the cluster shows it in its task list
         and slow log.
+    observer
+        Told of every request that has ended.
 
     Raises
     ------
@@ -58,6 +61,7 @@ def connect(cluster: Cluster, *, opaque_id: str = "outrider") -> OpenSearch:
         headers["x-opaque-id"] = opaque_id
     return OpenSearch(
         hosts=[_host(url) for url in cluster.url],
+        transport_class=Transport if observer is None else observed(observer),
         connection_class=RequestsConnection if is_requests else DirectConnection,
         http_auth=http_auth(cluster, is_requests=is_requests),
         headers=headers,

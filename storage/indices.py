@@ -38,7 +38,7 @@ def _ensure(client: OpenSearch, prefix: str) -> None:
 def _check_versions(client: OpenSearch, prefix: str) -> None:
     with translate_errors():
         mappings = client.indices.get_mapping(index=f"{prefix}-*", ignore_unavailable=True)
-    ours = {name: _definition(name)["mappings"]["_meta"]["schema_version"] for name in (*PLAIN, "results")}
+    ours = schema_versions()
     for index, mapping in mappings.items():
         name = index.removeprefix(f"{prefix}-").split("-")[0]
         theirs = mapping["mappings"].get("_meta", {}).get("schema_version", 0)
@@ -48,6 +48,11 @@ def _check_versions(client: OpenSearch, prefix: str) -> None:
                 "run the newer release, or choose another index prefix (OUTRIDER_INDEX_PREFIX)"
             )
             raise SchemaMismatch(msg)
+
+
+def schema_versions() -> dict[str, int]:
+    """Return the schema version that this release gives each kind of index."""
+    return {name: _definition(name)["mappings"]["_meta"]["schema_version"] for name in (*PLAIN, "results")}
 
 
 def _put_templates(client: OpenSearch, prefix: str) -> None:

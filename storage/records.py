@@ -135,3 +135,35 @@ class Refusal(NamedTuple):
 
     position: int
     reason: str
+
+
+class IndexFacts(NamedTuple):
+    """One of our indices.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    schema_version, known_version
+        The version it was made with, and the one this release makes.
+    blocks
+        Names of the blocks that are set, such as `read_only_allow_delete`.
+    n_fields, most_fields
+        Fields in its mapping, and the limit on them.
+    """
+
+    name: str
+    schema_version: int
+    known_version: int
+    blocks: tuple[str, ...]
+    n_fields: int
+    most_fields: int
+
+
+class DiskFacts(NamedTuple):
+    """The fullest data node: share of its disk that is used, 0..1, and the shares at which the cluster acts."""
+
+    node: str
+    used: float
+    low: float | None
+    flood: float | None

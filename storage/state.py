@@ -16,6 +16,9 @@ from storage.multi_get import multi_get
 from storage.records import Marker
 from storage.retry import ONCE, Retry
 
+MOST_HEARTBEATS = 1_440
+"""Kept of one sidecar and detector: a day of windows of a minute."""
+
 
 class StateStore:
     """Markers and reports in the index `<prefix>-state`."""
@@ -55,7 +58,8 @@ class StateStore:
     def save_report(self, detector_id: str, report: Mapping[str, Any], now_ms: int, sidecar: int = 0) -> None:
         """Keep the report of a detector's last poll by a sidecar (the number of its lease), for `outrider status`.
 
-        Tried once: the next poll has a newer one.
+        Beside it a heartbeat is written, the same as plain fields that can be searched; of a sidecar's heartbeats for
+        a detector the last 1,440 are kept, one an interval. Tried once: the next poll has a newer one.
         """
         body = {
             "kind": "report",
@@ -64,8 +68,17 @@ class StateStore:
             "updated_at": now_ms,
             "report": dict(report),
         }
-        item = Item("index", self._index, _report_id(detector_id, sidecar), orjson.dumps(body))
-        write(self._client, [item], ONCE)
+        heartbeat = dict(report) | {key: body[key] for key in ("detector_id", "sidecar", "updated_at")}
+        items = [
+            Item("index", self._index, _report_id(detector_id, sidecar), orjson.dumps(body)),
+            Item(
+                "index",
+                self._index,
+                _heartbeat_id(detector_id, sidecar, report, now_ms),
+                orjson.dumps(heartbeat | {"kind": "heartbeat"}),
+            ),
+        ]
+        write(self._client, items, ONCE)
 
     def reports(self, detector_id: str, sidecars: Sequence[int]) -> dict[int, dict[str, Any]]:
         """Return the reports of a detector by sidecar; `updated_at` (epoch milliseconds) is added to each."""
@@ -82,6 +95,12 @@ class StateStore:
 
 def _report_id(detector_id: str, sidecar: int) -> str:
     return f"report~{detector_id}~{sidecar:02d}"
+
+
+def _heartbeat_id(detector_id: str, sidecar: int, report: Mapping[str, Any], now_ms: int) -> str:
+    """Return an id that comes again after so many intervals, so that heartbeats do not pile up."""
+    interval_ms = 1000 * max(1, int(report.get("interval_s", 1)))
+    return f"heartbeat~{detector_id}~{sidecar:02d}~{now_ms // interval_ms % MOST_HEARTBEATS:04d}"
 
 
 def _marker_id(log: str) -> str:

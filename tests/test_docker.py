@@ -103,7 +103,12 @@ def test_commands_of_the_image_are_lists() -> None:
     assert json.loads(entrypoint) == ["outrider"]
     assert json.loads(command) == ["run"]
     (health,) = values(final, "HEALTHCHECK")
-    assert json.loads(health.partition("CMD ")[2]) == ["outrider", "status"]
+    program, option, text = json.loads(health.partition("CMD ")[2])
+    port = environment(final)["OUTRIDER_MONITOR"].rpartition(":")[2]
+    assert (program, option) == ("python", "-c")
+    assert f"http://127.0.0.1:{port}/healthz" in text
+    assert values(final, "EXPOSE") == [port]
+    compile(text, "healthcheck", "exec")
 
 
 def test_the_image_sets_variables_that_the_sidecar_reads() -> None:

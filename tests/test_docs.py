@@ -151,7 +151,7 @@ def test_every_block_is_of_a_kind_that_is_checked() -> None:
         for block in blocks(page):
             kind = (block.language, *block.words)
             known = [("console",), ("console", NOT_RUN), ("toml",), ("yaml",), ("",)]
-            known += [("json", word) for word in ("detector", "result", "query")]
+            known += [("json", word) for word in ("detector", "result", "query", "heartbeats")]
             assert kind in known, f"{block}: {kind}"
             assert block.language or not re.search(r"^\$ |^outrider ", block.text, re.MULTILINE), str(block)
 
@@ -261,6 +261,16 @@ def test_queries_find_something(block: Block, node_client: OpenSearch) -> None:
         inner = [part for part in aggregation["buckets"][0].values() if isinstance(part, dict)]
         assert inner
         assert all(part.get("value", part.get("buckets")) not in (None, []) for part in inner)
+
+
+@on_embedded_node
+@pytest.mark.parametrize("block", find("json", "heartbeats"), ids=str)
+def test_queries_of_heartbeats_find_something(block: Block, node_client: OpenSearch) -> None:
+    """Each runs as it stands, over the state index, and answers with a bucket a detector."""
+    answer = node_client.search(index=f"{PREFIX}-state", body=json.loads(block.text))
+    buckets = {bucket["key"]: bucket for bucket in answer["aggregations"]["detectors"]["buckets"]}
+    assert {"nyc-taxi", "cloudwatch"} <= buckets.keys()
+    assert all(bucket["last"]["value"] > 0 for bucket in buckets.values())
 
 
 @pytest.mark.parametrize("block", find("toml"), ids=str)

@@ -47,6 +47,7 @@ HOMES = {
     "numpy": {"detector", "features"},
     "opensearchpy": {"detector.commands", "storage"},
     "orjson": {"detector.commands", "detector.documents", "detector.layout", "detector.roster", "storage"},
+    "prometheus_client": {"detector.metrics"},
     "psutil": {"storage"},
     "pydantic": {
         "detector.commands.schema",

@@ -3,9 +3,11 @@
 import json
 import re
 import signal
+import socket
 import threading
 import time
 from datetime import datetime
+from urllib.request import urlopen
 
 import pytest
 from click.testing import CliRunner
@@ -331,3 +333,41 @@ def test_moments_are_read_as_utc_unless_they_say_otherwise():
     same = ["2026-01-31T08:00", "2026-01-31 08:00:00", "2026-01-31T08:00:00Z", "2026-01-31T10:00:00+02:00"]
     assert {iso_text(MOMENT.convert(text, None, None)) for text in same} == {"2026-01-31T08:00:00Z"}
     assert iso_text(MOMENT.convert("2026-01-31", None, None)) == "2026-01-31T00:00:00Z"
+
+
+def test_the_sidecar_is_seen_from_outside_while_it_runs(client, node_url, index_prefix, folder):
+    """Pages tell of polls and requests; the heartbeat says the same in the cluster; readiness follows the source."""
+    add_detector(folder, f"{index_prefix}-feed")
+    with (
+        Feed(client, f"{index_prefix}-feed"),
+        Sidecar(folder, node_url, index_prefix, "--monitor", "0") as sidecar,
+    ):
+        page = sidecar.wait_for(lambda event: event["event"] == "started")["monitor"]
+        sidecar.wait_for(lambda event: is_poll(event) and event["results"])
+        with urlopen(page, timeout=10) as answer:
+            text = answer.read().decode()
+        with urlopen(page.replace("metrics", "readyz"), timeout=10) as answer:
+            assert answer.status == 200
+    assert re.search(r'outrider_results_total{detector="load"} [1-9]', text)
+    assert re.search(r'outrider_request_seconds_count{operation="bulk",outcome="ok"} [1-9]', text)
+    client.indices.refresh(index=f"{index_prefix}-state")
+    query = {
+        "query": {"bool": {"filter": [{"term": {"kind": "heartbeat"}}, {"range": {"results": {"gt": 0}}}]}}
+    }
+    heartbeats = client.search(index=f"{index_prefix}-state", body=query)["hits"]["hits"]
+    assert heartbeats
+    assert {hit["_source"]["detector_id"] for hit in heartbeats} == {"load"}
+    assert all(hit["_source"]["host"] and hit["_source"]["lag_s"] >= 0 for hit in heartbeats)
+
+
+def test_an_address_that_cannot_be_had_ends_the_start(node_url, index_prefix, folder):
+    """With the address and the option; a wrong one with the forms that there are."""
+    add_detector(folder, "feed")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = outrider("run", "-c", folder, "--monitor", str(port), url=node_url, prefix=index_prefix)
+    assert ended.returncode == 1
+    assert f"cannot listen at 127.0.0.1:{port} (--monitor)" in ended.stderr
+    ended = outrider("run", "-c", folder, "--monitor", "here", url=node_url, prefix=index_prefix)
+    assert ended.returncode == 2
+    assert "write 9108 (loopback), 0.0.0.0:9108 or [::1]:9108" in ended.stderr

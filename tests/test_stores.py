@@ -287,3 +287,20 @@ def test_a_bulk_of_many_megabytes_is_cut_into_requests(client, prefix):
     items = [Item("index", f"{prefix}-results-2014.07", str(number), source) for number in range(30)]
     outcomes = write(client, items, RETRY)
     assert [outcome.status for outcome in outcomes] == [201] * 30
+
+
+def test_heartbeats_are_a_bounded_number(client, prefix):
+    """One an interval; after 1,440 the first is written over; two within an interval are one."""
+    state = StateStore(client, prefix, RETRY)
+    for minute in range(0, 1_500, 10):
+        state.save_report("taxi", {"interval_s": 600, "lag_s": minute}, minute * 60_000)
+    state.save_report("taxi", {"interval_s": 600, "lag_s": -1}, 1_490 * 60_000 + 5)
+    for turn in (0, 1):
+        state.save_report("web", {"interval_s": 1, "lag_s": turn}, turn * 1_440_000)
+    client.indices.refresh(index=f"{prefix}-state")
+    found = client.search(
+        index=f"{prefix}-state", body={"size": 500, "query": {"term": {"kind": "heartbeat"}}}
+    )["hits"]["hits"]
+    lags = {name: sorted(hit["_source"]["lag_s"] for hit in found if hit["_source"]["detector_id"] == name)
+            for name in ("taxi", "web")}  # fmt: skip
+    assert lags == {"taxi": [-1, *range(0, 1_490, 10)], "web": [1]}

@@ -34,7 +34,7 @@ def check_entities(config: DetectorConfig, probe: Probe, span: Span) -> list[Fin
     """Say how many entities the span has, and how many documents belong to none."""
     if not config.category_field:
         return []
-    n_entities, is_all = _count_entities(config, probe, span)
+    n_entities, is_all = count_entities(config, probe, span)
     number = f"{n_entities:,}" if is_all else f"more than {n_entities:,}"
     path = ("category_field",)
     findings = [ok(path, f"{number} entities in {span.n_windows} windows, each with a model of its own")]
@@ -45,6 +45,13 @@ def check_entities(config: DetectorConfig, probe: Probe, span: Span) -> list[Fin
         what = f"{n_without:,} of {n_documents:,} documents lack a value and belong to no entity"
         findings.append(warning(path, f"{what}; that is as it should be, or whoever writes them forgets it"))
     return findings
+
+
+def time_of_a_page(config: DetectorConfig, probe: Probe, span: Span) -> float:
+    """Return the seconds that the cluster takes for the first page of the newest window."""
+    start_ms = config.interval.previous(span.end_ms)
+    answer = probe.search(config.indices, build_query(config.source, start_ms, span.end_ms))
+    return float(answer["took"]) / 1000
 
 
 def check_cost(config: DetectorConfig, probe: Probe, span: Span) -> Finding:
@@ -81,7 +88,7 @@ def _history(span: Span, filled: NDArray[np.bool_]) -> Finding:
     return warning(("detection_interval",), f"{what}, the longest gap is {longest}; {hint}")
 
 
-def _count_entities(config: DetectorConfig, probe: Probe, span: Span) -> tuple[int, bool]:
+def count_entities(config: DetectorConfig, probe: Probe, span: Span) -> tuple[int, bool]:
     """Return the number of entities in a span, and whether these are all."""
     source = replace(config.source, features=())
     count, after = 0, None

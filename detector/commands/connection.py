@@ -28,6 +28,7 @@ from storage.retry import Retry
 from storage.search import Search
 from storage.settings import load_cluster
 from storage.state import StateStore
+from storage.transport import Observer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -81,10 +82,12 @@ def build_stores(
     )
 
 
-def open_stores(cluster: Cluster, stopping: threading.Event) -> Stores:
-    """Return the stores of the cluster with these settings."""
+def open_stores(cluster: Cluster, stopping: threading.Event, observer: Observer | None = None) -> Stores:
+    """Return the stores of the cluster with these settings; `observer` is told of every request."""
     try:
-        return build_stores(connect(cluster), cluster.index_prefix, stopping, cluster.timeout)
+        return build_stores(
+            connect(cluster, observer=observer), cluster.index_prefix, stopping, cluster.timeout
+        )
     except ClusterSettingsError as error:
         raise Failure(str(error), USAGE_ERROR) from error
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from detector.commands.repeats import Repeats
+
 FIRST = ("timestamp", "level", "event", "detector")
 """Keys that begin every line; the others follow in the order in which they were given."""
 
@@ -14,10 +16,12 @@ FIRST = ("timestamp", "level", "event", "detector")
 def configure(log_format: str, level: str) -> None:
     """Write events to standard error in the given format (`text` or `json`), from the given level on.
 
-    What libraries and Python itself have to say comes out in the same format.
+    What libraries and Python itself have to say comes out in the same format. Warnings and errors that repeat are
+    summed up.
     """
     ours: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        Repeats(),
         structlog.processors.add_log_level,
         _add_timestamp,
         structlog.processors.format_exc_info,

@@ -15,12 +15,14 @@ from detector.commands import logs
 from detector.commands.connection import RUNTIME_ERROR, USAGE_ERROR, Failure, cluster_of, open_stores
 from detector.commands.duration import DURATION
 from detector.commands.moment import MOMENT
+from detector.commands.observed import AddressType, Observed
 from detector.commands.replay import Replay
 from detector.commands.sidecar import membership_of
 from detector.configuration.load import load_detectors
 from detector.configuration.problem import ConfigError
 from detector.keeper import Keeper
 from detector.membership import Membership
+from detector.monitor import Address
 from detector.schedule import Schedule
 
 log = structlog.get_logger(__name__)
@@ -84,6 +86,13 @@ log = structlog.get_logger(__name__)
     envvar="OUTRIDER_CATCH_UP",
     help="After an outage go back at most so far, such as 6h or 7d, and mark older windows as skipped (default: all).",
 )
+@click.option(
+    "--monitor",
+    "address",
+    type=AddressType(),
+    envvar="OUTRIDER_MONITOR",
+    help="Serve /metrics, /healthz and /readyz there; a port alone is on loopback (default: not at all).",
+)
 def run(
     folder: Path,
     settings: Path | None,
@@ -95,6 +104,7 @@ def run(
     threads: int,
     lease_s: float,
     catch_up_ms: int | None,
+    address: Address | None,
 ) -> None:
     """Watch the data: run every detector of a folder until stopped.
 
@@ -113,18 +123,12 @@ def run(
     except ConfigError as error:
         raise Failure(str(error), USAGE_ERROR) from error
     cluster = cluster_of(settings)
-    stores = open_stores(cluster, stopping)
+    observed = Observed(configs)
+    stores = open_stores(cluster, stopping, observed.note_request)
     membership = membership_of(configs, stores.leases, lease_s)
     if once or until is not None:
         Replay(stores, membership, start_ms=start, until_ms=until, stopping=stopping).run(configs)
         return
-    log.info(
-        "started",
-        version=version("outrider"),
-        cluster=", ".join(cluster.url),
-        index_prefix=cluster.index_prefix,
-        detectors=len(configs),
-    )
     schedule = Schedule(
         configs,
         stores,
@@ -133,8 +137,21 @@ def run(
         start_ms=start,
         catch_up_ms=catch_up_ms,
         membership=membership,
+        on_poll=observed.note_poll,
+        on_turn=observed.health.turn,
     )
-    _watch(schedule, membership, stopping)
+    with observed.served_at(address) as monitor:
+        log.info(
+            "started",
+            version=version("outrider"),
+            cluster=", ".join(cluster.url),
+            index_prefix=cluster.index_prefix,
+            detectors=len(configs),
+            monitor=None
+            if monitor is None
+            else f"http://{monitor.address.host}:{monitor.address.port}/metrics",
+        )
+        _watch(schedule, membership, stopping)
 
 
 def _watch(schedule: Schedule, membership: Membership, stopping: threading.Event) -> None:

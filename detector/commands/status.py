@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 import orjson
+from opensearchpy import OpenSearch
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -50,11 +51,8 @@ def status(ctx: click.Context, form: str, settings: Path | None) -> None:
     client = connect(cluster)
     retry = Retry(n_attempts=2, stop=threading.Event())
     ask(check_version, client)
-    registrations = ask(DetectorStore(client, cluster.index_prefix, retry).find_all)
-    state = StateStore(client, cluster.index_prefix, retry)
-    leases = ask(LeaseStore(client, cluster.index_prefix).read) if registrations else []
     now_s = time.time()
-    rows = [ask(_row, registration, state, leases, now_s) for registration in registrations]
+    rows, leases = ask(standing, client, cluster.index_prefix, retry, now_s)
     if form == "json":
         for row in rows:
             click.echo(orjson.dumps(row))
@@ -62,6 +60,14 @@ def status(ctx: click.Context, form: str, settings: Path | None) -> None:
         _print_text(rows, leases, cluster.index_prefix, now_s)
     if any(row["state"] == "failing" for row in rows):
         ctx.exit(PROBLEMS_FOUND)
+
+
+def standing(client: OpenSearch, prefix: str, retry: Retry, now_s: float) -> tuple[list[Row], list[Lease]]:
+    """Return what is known of every detector, and the leases of the sidecars."""
+    registrations = DetectorStore(client, prefix, retry).find_all()
+    state = StateStore(client, prefix, retry)
+    leases = LeaseStore(client, prefix).read() if registrations else []
+    return [_row(registration, state, leases, now_s) for registration in registrations], leases
 
 
 def _row(registration: Registration, state: StateStore, leases: list[Lease], now_s: float) -> Row:
@@ -79,6 +85,7 @@ def _row(registration: Registration, state: StateStore, leases: list[Lease], now
         "entities": sum(marker.n_entities for marker in markers.values()) if markers else None,
         "scored_until": None if frontier_ms is None else iso_text(frontier_ms),
         "lag_s": None if frontier_ms is None else round(now_s - frontier_ms / 1000),
+        "interval_s": report.get("interval_s"),
         "last_poll_s": None if silent_s is None else round(silent_s),
         "failures": report.get("failures", 0),
         "error": report.get("error"),

@@ -82,9 +82,10 @@ def print_text(verdicts: Sequence[Verdict]) -> None:
         title = Text(str(verdict.file), style="bold")
         title.append(f"  {verdict.detector or ''}", style="not bold dim")
         console.print(title)
-        console.print(_table(verdict))
+        console.print(findings_table(verdict.remarks))
         console.print()
-    console.print(_summary(verdicts))
+    levels = [remark.finding.level for verdict in verdicts for remark in verdict.remarks]
+    console.print(summary_text(levels, f"all well: {_counted(len(verdicts), 'file')}"))
 
 
 def _as_json(verdict: Verdict, remark: Remark) -> dict[str, Any]:
@@ -100,11 +101,12 @@ def _as_json(verdict: Verdict, remark: Remark) -> dict[str, Any]:
     }
 
 
-def _table(verdict: Verdict) -> Table:
+def findings_table(remarks: Sequence[tuple[Finding, Position | None]]) -> Table:
+    """Return findings as a table: level, where, what."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for finding, position in verdict.remarks:
+    for finding, position in remarks:
         what = Text()
         if position is not None:
             what.append(f"line {position.line}, column {position.column}: ", style="dim")
@@ -115,14 +117,14 @@ def _table(verdict: Verdict) -> Table:
     return table
 
 
-def _summary(verdicts: Sequence[Verdict]) -> Text:
-    levels = [remark.finding.level for verdict in verdicts for remark in verdict.remarks]
+def summary_text(levels: Sequence[Level], well: str) -> Text:
+    """Return the line that sums up; `well` is what it says when there is nothing to mend."""
     n_errors, n_warnings = levels.count(Level.ERROR), levels.count(Level.WARNING)
     if n_errors:
         return Text(f"{_counted(n_errors, 'error')}, {_counted(n_warnings, 'warning')}", style="bold red")
     if n_warnings:
         return Text(f"no errors, {_counted(n_warnings, 'warning')}", style="bold yellow")
-    return Text(f"all well: {_counted(len(verdicts), 'file')}", style="bold green")
+    return Text(well, style="bold green")
 
 
 def _counted(number: int, what: str) -> str:
