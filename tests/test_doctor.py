@@ -25,10 +25,10 @@ def ask(client, node_url, index_prefix):
     """Give a function that runs the command and returns exit code and findings: (level, about) to message."""
 
     def run(**environment):
+        client.indices.refresh(index=f"{index_prefix}-*")
         given = {"OPENSEARCH_URL": node_url, "OUTRIDER_INDEX_PREFIX": index_prefix} | environment
         shown = CliRunner().invoke(main, ["doctor", "--format", "json"], env=given, prog_name="outrider")
         rows = [json.loads(line) for line in shown.stdout.splitlines()]
-        client.indices.refresh(index=f"{index_prefix}-*")
         return shown.exit_code, {(row["level"], row["about"]): row["message"] for row in rows}
 
     return run

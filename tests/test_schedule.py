@@ -75,6 +75,7 @@ class OpenJob:
     partitions = ("one",)
     share = frozenset(range(64))
     n_entities = 3
+    model_bytes = 3_000
     frontier_ms = 1_700_000_000_000
     is_resumed = False
 
