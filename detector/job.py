@@ -90,6 +90,13 @@ class Job:
         """Exclusive end of the last window that all partitions in memory have journaled."""
         return min(partition.frontier_ms for partition in self.partitions)
 
+    def take_entries(self) -> list[tuple[Partition, int, JournalEntry]]:
+        """Take the journaled entries of one partition, in order, from those that wait to be scored."""
+        partition = self.journaled[0][0]
+        taken = [item for item in self.journaled if item[0] is partition]
+        self.journaled = deque(item for item in self.journaled if item[0] is not partition)
+        return taken
+
     def empty_partition(self, log: str) -> Partition:
         """Return a partition as it is before the first entry of its log."""
         return Partition(self.detector_id, log, model_settings(self.config), self.registration.start_ms)

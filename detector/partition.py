@@ -93,16 +93,15 @@ class Partition:
 
     def _entry(self, kind: str, part: FeatureBlock, revision: int) -> JournalEntry:
         present = np.flatnonzero(part.doc_counts.any(axis=0))
-        entities = [part.entities[index] for index in present]
-        new = tuple(entity for entity in entities if entity not in self.roster)
-        rows = {entity: len(self.roster) + offset for offset, entity in enumerate(new)}
+        entities = [part.entities[index] for index in present.tolist()]
+        rows = self.roster.rows(entities)
+        is_new = rows < 0
+        rows[is_new] = len(self.roster) + np.arange(np.count_nonzero(is_new))
         return JournalEntry(
             kind="history" if kind == "history" else "windows",
             end_times_ms=part.end_times_ms,
-            new_entities=new,
-            rows=np.array(
-                [rows[entity] if entity in rows else self.roster.row(entity) for entity in entities], np.int32
-            ),
+            new_entities=tuple(entities[index] for index in np.flatnonzero(is_new).tolist()),
+            rows=rows,
             values=np.ascontiguousarray(part.values[:, present]),
             doc_counts=np.ascontiguousarray(part.doc_counts[:, present]),
             settings_revision=revision,
@@ -114,7 +113,8 @@ class Partition:
         What `scored` says of such a model is undefined: its documents were written before its checkpoint.
         """
         self._enrol(entry.new_entities)
-        learning = np.array([self._group_sequence(row) < sequence for row in entry.rows], bool)
+        saved = np.array([self.saved_sequences.get(group, 0) for group in range(self.n_groups)], np.int64)
+        learning = saved[entry.rows // GROUP_SIZE] < sequence
         scored = self._fleet.observe(
             entry.rows.astype(np.int64),
             entry.end_times_ms,
@@ -134,9 +134,6 @@ class Partition:
         new = tuple(entity for entity in entities if entity not in self.roster)
         self._fleet.add(np.array([seed_of(self.detector_id, entity) for entity in new], np.uint64))
         self.roster.add(new)
-
-    def _group_sequence(self, row: int) -> int:
-        return self.saved_sequences.get(int(row) // GROUP_SIZE, 0)
 
     def due_groups(self, every_windows: int) -> Iterator[int]:
         """Yield the groups that have seen `every_windows` windows since their last checkpoint."""
@@ -208,7 +205,7 @@ def n_groups(n_entities: int) -> int:
 def select(block: FeatureBlock, indexes: NDArray[np.int64]) -> FeatureBlock:
     """Return the part of a block that belongs to some of its entities."""
     return FeatureBlock(
-        tuple(block.entities[index] for index in indexes),
+        tuple(block.entities[index] for index in indexes.tolist()),
         block.end_times_ms,
         block.values[:, indexes],
         block.doc_counts[:, indexes],

@@ -11,43 +11,35 @@ from dataclasses import dataclass
 import numpy as np
 import structlog
 
-from detector.documents import Document, error_document
 from detector.job import Job
 from detector.journal_entry import JournalEntry
 from detector.partition import Partition
 from detector.read import read_history, read_windows
 from detector.resume import resume
 from detector.save import prune_journal, save_checkpoints
+from detector.settle import Tally, settle
 from detector.stores import Stores
 from features.block import FeatureBlock
 from storage.records import Entry
-
-log = structlog.get_logger(__name__)
-
-DOCUMENTS_AT_ONCE = 5_000
-"""Documents gathered before they are written: some megabytes, so that small partitions share a request."""
 
 EntryMaker = Callable[[Partition, FeatureBlock, int], JournalEntry | None]
 
 
 @dataclass
-class PollReport:
+class PollReport(Tally):
     """What a poll has done; counts are of this poll alone."""
 
     windows: int = 0
-    results: int = 0
-    anomalies: int = 0
-    refused: int = 0
     is_complete: bool = True
 
     def plus(self, later: "PollReport") -> "PollReport":
         """Return what this poll and a later one have done together."""
         return PollReport(
-            self.windows + later.windows,
-            self.results + later.results,
-            self.anomalies + later.anomalies,
-            self.refused + later.refused,
-            later.is_complete,
+            windows=self.windows + later.windows,
+            results=self.results + later.results,
+            anomalies=self.anomalies + later.anomalies,
+            refused=self.refused + later.refused,
+            is_complete=later.is_complete,
         )
 
 
@@ -176,37 +168,10 @@ def _settle(job: Job, stores: Stores, now_ms: int, report: PollReport) -> None:
     brought back from the cluster.
     """
     while True:
-        while job.journaled:
-            if len(job.unwritten) >= DOCUMENTS_AT_ONCE:
-                _write(job, stores, report)
-            job.unwritten.extend(_score(job, now_ms))
-        _write(job, stores, report)
+        settle(job, stores.results, now_ms, report)
         moved, lost = stores.state.advance(job.next_markers(), now_ms)
         job.markers.update({marker.log: marker for marker in moved})
         job.lost |= lost
         if job.is_resumed:
             return
         resume(job, stores, now_ms)
-
-
-def _score(job: Job, now_ms: int) -> list[Document]:
-    """Let the models see the oldest journaled entry; they are dropped when that fails half-way."""
-    partition, sequence, entry = job.journaled.popleft()
-    try:
-        return list(job.maker.documents(partition.roster, partition.apply(sequence, entry), now_ms))
-    except BaseException:
-        job.forget()
-        raise
-
-
-def _write(job: Job, stores: Stores, report: PollReport) -> None:
-    """Write the scored documents; one that the cluster refuses for good is replaced by one that says so."""
-    refusals = stores.results.save(job.unwritten)
-    replaced = [error_document(job.unwritten[refusal.position], refusal.reason) for refusal in refusals]
-    stores.results.save(replaced)
-    for refusal in refusals:
-        log.error("document_refused", detector=job.detector_id, reason=refusal.reason)
-    report.results += len(job.unwritten)
-    report.anomalies += sum(document.is_anomaly for document in job.unwritten)
-    report.refused += len(refusals)
-    job.unwritten = []

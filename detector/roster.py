@@ -3,10 +3,13 @@
 Everything here is a hash of plain strings, the same on every machine. Knows no model and no store.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from hashlib import blake2b
+from itertools import repeat
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 Entity = tuple[str, ...]
 """Values of the category fields, in the order of the configuration; `()` for a single stream."""
@@ -61,9 +64,10 @@ class Roster:
     def __contains__(self, entity: Entity) -> bool:
         return entity in self._rows
 
-    def row(self, entity: Entity) -> int:
-        """Return the row of a known entity."""
-        return self._rows[entity]
+    def rows(self, entities: Sequence[Entity]) -> NDArray[np.int32]:
+        """Return the rows of entities, -1 for one that is not known: int32, shape (n_entities,)."""
+        found = map(self._rows.get, entities, repeat(-1))
+        return np.fromiter(found, np.int32, len(entities))
 
     def add(self, entities: tuple[Entity, ...]) -> None:
         """Append entities that are not in the roster yet."""

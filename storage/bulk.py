@@ -35,7 +35,7 @@ class Item(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one write: HTTP status, the reason when it failed, and the version written."""
+    """What became of one write: HTTP status, the reason when it failed, and the version written if it was asked for."""
 
     status: int
     reason: str = ""
@@ -48,8 +48,15 @@ class Outcome(NamedTuple):
         return self.status in {200, 201, ABSENT}
 
 
-def write(client: OpenSearch, items: Sequence[Item], retry: Retry) -> list[Outcome]:
-    """Write the items; return their outcomes in the same order.
+ANSWER = "errors,items.*.status,items.*.error"
+VERSIONS = "items.*._seq_no,items.*._primary_term"
+"""Parts of an answer. The rest repeats what was asked, and reading it costs as much as all else we do for a write."""
+
+
+def write(
+    client: OpenSearch, items: Sequence[Item], retry: Retry, *, with_versions: bool = True
+) -> list[Outcome]:
+    """Write the items; return their outcomes in the same order, with the versions written unless nobody wants them.
 
     Raises
     ------
@@ -59,22 +66,21 @@ def write(client: OpenSearch, items: Sequence[Item], retry: Retry) -> list[Outco
         When an index or the cluster refuses writes (missing privilege, read-only block).
     """
     outcomes: list[Outcome] = []
+    parts = f"{ANSWER},{VERSIONS}" if with_versions else ANSWER
     for request in _requests(items):
-        outcomes.extend(_write_request(client, request, retry))
+        found: dict[int, Outcome] = {}
+        retry(_write_missing, client, request, found, parts)
+        outcomes.extend(found[position] for position in range(len(request)))
     return outcomes
 
 
-def _write_request(client: OpenSearch, items: Sequence[Item], retry: Retry) -> list[Outcome]:
-    outcomes: dict[int, Outcome] = {}
-    retry(_write_missing, client, items, outcomes)
-    return [outcomes[position] for position in range(len(items))]
-
-
-def _write_missing(client: OpenSearch, items: Sequence[Item], outcomes: dict[int, Outcome]) -> None:
+def _write_missing(
+    client: OpenSearch, items: Sequence[Item], outcomes: dict[int, Outcome], parts: str
+) -> None:
     """Send the items that have no outcome yet; raise `Unavailable` when some still have none."""
     waiting = [position for position in range(len(items)) if position not in outcomes]
     transient = ""
-    for position, outcome in zip(waiting, _send(client, [items[p] for p in waiting]), strict=True):
+    for position, outcome in zip(waiting, _send(client, [items[p] for p in waiting], parts), strict=True):
         is_absent = items[position].operation == "delete" and outcome.status == ABSENT
         if outcome.status in {200, 201, CONFLICT, REFUSED} or is_absent:
             outcomes[position] = outcome
@@ -86,19 +92,20 @@ def _write_missing(client: OpenSearch, items: Sequence[Item], outcomes: dict[int
         raise Unavailable(msg)
 
 
-def _send(client: OpenSearch, items: Sequence[Item]) -> list[Outcome]:
+def _send(client: OpenSearch, items: Sequence[Item], parts: str) -> list[Outcome]:
     body = b"".join(_lines(items))
     with translate_errors():
-        answer = client.bulk(body=body)
-    return [_outcome(operation, result) for entry in answer["items"] for operation, result in entry.items()]
+        answer = client.bulk(body=body, params={"filter_path": parts})
+    results = [result for entry in answer["items"] for result in entry.values()]
+    return [_outcome(item, result) for item, result in zip(items, results, strict=True)]
 
 
-def _outcome(operation: str, result: Mapping[str, Any]) -> Outcome:  # noqa: ARG001 - the key of the answer
+def _outcome(item: Item, result: Mapping[str, Any]) -> Outcome:
     status = result["status"]
     error = result.get("error")
     if error is None:
         return Outcome(status, "", result.get("_seq_no", -1), result.get("_primary_term", -1))
-    failure = error_of(status, error, index=result["_index"])
+    failure = error_of(status, error, index=item.target)
     if status not in {CONFLICT, REFUSED} and not isinstance(failure, Unavailable):
         raise failure
     return Outcome(status, str(failure))

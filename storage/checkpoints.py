@@ -27,7 +27,9 @@ class CheckpointStore:
     def save(self, checkpoints: Sequence[Checkpoint]) -> None:
         """Write checkpoints; one that is not newer than what stands there is left out."""
         items = [_item(self._index, checkpoint) for checkpoint in checkpoints]
-        for checkpoint, outcome in zip(checkpoints, write(self._client, items, self._retry), strict=True):
+        for checkpoint, outcome in zip(
+            checkpoints, write(self._client, items, self._retry, with_versions=False), strict=True
+        ):
             if outcome.status != CONFLICT and not outcome.is_written:
                 msg = f"a checkpoint of {checkpoint.log} was refused: {outcome.reason}"
                 raise Rejected(msg, status=outcome.status)

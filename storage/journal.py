@@ -41,7 +41,9 @@ class Journal:
             for entry in entries
         ]
         lost = set()
-        for entry, outcome in zip(entries, write(self._client, items, self._retry), strict=True):
+        for entry, outcome in zip(
+            entries, write(self._client, items, self._retry, with_versions=False), strict=True
+        ):
             if outcome.status == CONFLICT:
                 if self._payloads([_id(entry.log, entry.sequence)]) != [entry.payload]:
                     lost.add(entry.log)
@@ -82,7 +84,7 @@ class Journal:
     def delete(self, entries: Sequence[tuple[str, int]]) -> None:
         """Delete entries by log and sequence; one that is gone already counts as deleted."""
         items = [Item("delete", self._index, _id(log, sequence)) for log, sequence in entries]
-        write(self._client, items, self._retry)
+        write(self._client, items, self._retry, with_versions=False)
 
     def _payloads(self, ids: list[str]) -> list[bytes]:
         """Return the payloads of entries up to the first that does not exist."""

@@ -26,16 +26,19 @@ class ResultStore:
 
     def save(self, documents: Sequence[ResultDocument]) -> list[Refusal]:
         """Write documents; return those that the cluster refuses for good."""
+        index_of = {
+            end_ms: self.index_of(end_ms) for end_ms in {document.end_time_ms for document in documents}
+        }
         items = [
             Item(
                 "create" if document.only_new else "index",
-                self.index_of(document.end_time_ms),
+                index_of[document.end_time_ms],
                 document.id,
                 document.source,
             )
             for document in documents
         ]
-        outcomes = write(self._client, items, self._retry)
+        outcomes = write(self._client, items, self._retry, with_versions=False)
         return [
             Refusal(position, outcome.reason)
             for position, (document, outcome) in enumerate(zip(documents, outcomes, strict=True))

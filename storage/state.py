@@ -36,8 +36,9 @@ class StateStore:
     def advance(self, markers: Sequence[Marker], now_ms: int) -> tuple[list[Marker], set[str]]:
         """Move markers forward: (markers as they stand now, logs whose marker somebody else has moved)."""
         items = [_item(self._index, marker, now_ms) for marker in markers]
+        outcomes = write(self._client, items, self._retry)
         moved, lost = [], set()
-        for marker, outcome in zip(markers, write(self._client, items, self._retry), strict=True):
+        for marker, outcome in zip(markers, outcomes, strict=True):
             if outcome.status == CONFLICT:
                 if not self._is_ours(marker):
                     lost.add(marker.log)

@@ -30,7 +30,7 @@ def test_rows_are_given_in_the_order_of_arrival():
     roster = Roster()
     roster.add((("b",), ("a",)))
     roster.add((("c",),))
-    assert [roster.row((name,)) for name in "bac"] == [0, 1, 2]
+    assert roster.rows([(name,) for name in "bacz"]).tolist() == [0, 1, 2, -1]
     assert ("a",) in roster
     assert ("z",) not in roster
     assert len(roster) == 3
