@@ -14,6 +14,7 @@ from detector.configuration.config import DetectorConfig
 from detector.configuration.rules import directions, margins
 from detector.documents import Document, DocumentMaker
 from detector.journal_entry import JournalEntry
+from detector.memory import Memory
 from detector.model.fleet import ModelSettings
 from detector.model.plugin_settings import PLUGIN_TREES, TrcfSettings
 from detector.partition import Partition, select
@@ -32,7 +33,11 @@ class Job:
     """One generation of one detector, as this process knows it."""
 
     def __init__(
-        self, config: DetectorConfig, registration: Registration, share: frozenset[int] | None = None
+        self,
+        config: DetectorConfig,
+        registration: Registration,
+        share: frozenset[int] | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self.config = config
         self.source = config.source
@@ -49,6 +54,7 @@ class Job:
         self.lost: set[str] = set()
         """Logs on which another writer has moved: what is in memory of them is not the truth any more."""
         self.pruned_at_ms = 0
+        self.memory = Memory() if memory is None else memory
         self._partitions: dict[int, Partition] = {}
         self._partition_of: dict[Entity, int] = {}
         self.maker = DocumentMaker(
@@ -128,9 +134,59 @@ class Job:
 
     def take(self, number: int, partition: Partition, marker: Marker | None) -> None:
         """Hold a partition that was brought into memory."""
+        self._partitions.pop(number, None)
         self._partitions[number] = partition
+        self.note_memory()
         if marker is not None:
             self.markers[marker.log] = marker
+
+    def let_go(self, partition: Partition) -> None:
+        """Drop a partition that is to come back from the cluster."""
+        self._partitions = {n: held for n, held in self._partitions.items() if held is not partition}
+        self.markers.pop(partition.log, None)
+
+    def awake(self) -> list[Partition]:
+        """Return the partitions whose models are in memory, those that have been there for longest first."""
+        return [partition for partition in self._partitions.values() if partition.is_awake]
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes that models take, those included that journaled entries are about to add."""
+        coming = sum(len(entry.new_entities) * part.bytes_per_model for part, _, entry in self.journaled)
+        return coming + sum(partition.awake_bytes for partition in self.awake())
+
+    @property
+    def room_bytes(self) -> float:
+        """Bytes that models may take."""
+        return self.memory.room(self.detector_id)
+
+    def note_memory(self) -> None:
+        """Tell the budget what the models take."""
+        self.memory.note(self.detector_id, self.used_bytes)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether windows are journaled that partitions have not scored yet because they sleep."""
+        return any(partition.done.sequence < partition.sequence for partition in self._partitions.values())
+
+    @property
+    def done_ms(self) -> int:
+        """Exclusive end of the last window that all partitions in memory have scored."""
+        return min(partition.done.frontier_ms for partition in self._partitions.values())
+
+    def accept(self, partition: Partition, sequence: int, entry: JournalEntry) -> None:
+        """Take over an entry that stands in the journal: to be scored now, or when its partition is awake again.
+
+        A partition whose new entities do not fit into the memory budget goes to sleep, unless it is the only one.
+        """
+        if partition.is_awake and entry.new_entities:
+            needed = self.used_bytes + len(entry.new_entities) * partition.bytes_per_model
+            if needed > self.room_bytes and self.used_bytes > partition.awake_bytes:
+                partition.sleep()
+        if partition.is_awake:
+            self.journaled.append((partition, sequence, entry))
+        else:
+            partition.pass_over(sequence, entry)
 
     def next_windows(self, now_ms: int) -> NDArray[np.int64]:
         """Return the ends of the closed windows of the next block, none when all are done.
@@ -209,12 +265,8 @@ class Job:
         moved = []
         for partition in self.partitions:
             standing = self.markers.get(partition.log)
-            if partition.sequence > (standing.sequence if standing else 0):
-                version = standing.version if standing else None
-                n_entities = len(partition.roster)
-                moved.append(
-                    Marker(partition.log, partition.sequence, partition.frontier_ms, n_entities, version)
-                )
+            if partition.done.sequence > (standing.sequence if standing else 0):
+                moved.append(Marker(partition.log, *partition.done, standing.version if standing else None))
         return moved
 
 

@@ -9,6 +9,7 @@ import structlog
 
 from detector.configuration.config import DetectorConfig
 from detector.job import Job
+from detector.memory import Memory
 from detector.resume import StateLostError, resume
 from detector.roster import log_names, partition_count
 from detector.stores import State, Stores
@@ -27,6 +28,7 @@ def open_job(
     now_ms: int,
     start_ms: int | None = None,
     share: frozenset[int] | None = None,
+    memory: Memory | None = None,
 ) -> Job:
     """Return a detector as it stands in the cluster, registered first where it is new or was edited.
 
@@ -42,6 +44,8 @@ def open_job(
         Where a new detector begins instead; of no effect on one that is registered already.
     share
         Numbers of the partitions that this process is to work on; None = all.
+    memory
+        The memory budget of the process; None = no limit.
     """
     registration = stores.detectors.register(
         config.detector_id,
@@ -50,7 +54,7 @@ def open_job(
         partial(_start_of_generation, config, stores.state, now_ms, start_ms),
         now_ms,
     )
-    job = Job(config, registration, share)
+    job = Job(config, registration, share, memory)
     try:
         resume(job, stores, now_ms)
     except StateLostError as error:
@@ -100,6 +104,8 @@ def _begin_anew(job: Job, stores: Stores, reason: str, now_ms: int) -> Job:
     """Start a new generation where the old one stopped; its models learn from history again."""
     start_ms = _frontier(stores.state, job.registration)
     log.error("models_lost", detector=job.detector_id, reason=reason, learning_again_from=start_ms)
-    renewed = Job(job.config, stores.detectors.renew(job.registration, start_ms, now_ms), job.share)
+    renewed = Job(
+        job.config, stores.detectors.renew(job.registration, start_ms, now_ms), job.share, job.memory
+    )
     resume(renewed, stores, now_ms)
     return renewed

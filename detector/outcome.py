@@ -84,7 +84,7 @@ def outcome_of(report: PollReport, job: Job | None, now_ms: int) -> Outcome:
         The moment of the poll, epoch milliseconds.
     """
     is_known = job is not None and bool(job.partitions)
-    frontier_ms = job.frontier_ms if job is not None and is_known else None
+    frontier_ms = job.done_ms if job is not None and is_known else None
     return {
         "windows": report.windows,
         "results": report.results,

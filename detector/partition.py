@@ -35,6 +35,14 @@ class ScoredEntry(NamedTuple):
     scored: ScoredBlock
 
 
+class Progress(NamedTuple):
+    """How far the models are: last entry, end of its windows, and length of the roster then; as in a `Marker`."""
+
+    sequence: int
+    frontier_ms: int
+    n_entities: int
+
+
 class Partition:
     """Models of the entities that hash to one partition.
 
@@ -55,8 +63,12 @@ class Partition:
         self.saved_sequences: dict[int, int] = {}
         self._windows_since_saved: dict[int, int] = {}
         self._stagger = partition_of((log,), MOST_STAGGER)
-        self._n_features = settings.n_features
+        self._settings = settings
         self._fleet = open_fleet(settings)
+        self.is_awake = True
+        """Whether the models are in memory; entries of one that sleeps are journaled and scored later."""
+        self.done = Progress(0, frontier_ms, 0)
+        """What the models have seen; the roster, `sequence` and `frontier_ms` are further while it sleeps."""
 
     @property
     def model_bytes(self) -> int:
@@ -88,7 +100,7 @@ class Partition:
         if not end_times_ms.size:
             return None
         counts = np.zeros((len(end_times_ms), 0), np.int64)
-        values = np.zeros((*counts.shape, self._n_features))
+        values = np.zeros((*counts.shape, self._settings.n_features))
         return JournalEntry("skipped", end_times_ms, (), np.zeros(0, np.int32), values, counts, revision)
 
     def _entry(self, kind: str, part: FeatureBlock, revision: int) -> JournalEntry:
@@ -121,13 +133,37 @@ class Partition:
             entry.values,
             (entry.doc_counts > 0) & learning,
         )
-        self.sequence = sequence
-        if entry.kind != "history":
-            self.frontier_ms = int(entry.end_times_ms[-1])
+        self._move_on(sequence, entry)
+        self.done = Progress(sequence, self.frontier_ms, len(self.roster))
         for group in range(self.n_groups):
             windows = self._windows_since_saved.get(group, self._stagger + group)
             self._windows_since_saved[group] = windows + len(entry.end_times_ms)
         return ScoredEntry(sequence, entry, scored)
+
+    def pass_over(self, sequence: int, entry: JournalEntry) -> None:
+        """Move on past the next entry while the models sleep; they see it when they are brought back."""
+        self.roster.add(tuple(entity for entity in entry.new_entities if entity not in self.roster))
+        self._move_on(sequence, entry)
+
+    def _move_on(self, sequence: int, entry: JournalEntry) -> None:
+        self.sequence = sequence
+        if entry.kind != "history":
+            self.frontier_ms = int(entry.end_times_ms[-1])
+
+    def sleep(self) -> None:
+        """Let go of the models: checkpoints and journal bring them back, in another `Partition`."""
+        self._fleet = open_fleet(self._settings)
+        self.is_awake = False
+
+    @property
+    def bytes_per_model(self) -> int:
+        """Bytes that one model takes in memory."""
+        return self._fleet.model_bytes
+
+    @property
+    def awake_bytes(self) -> int:
+        """Bytes that the models of the whole roster take when they are in memory."""
+        return len(self.roster) * self.bytes_per_model
 
     def _enrol(self, entities: tuple[Entity, ...]) -> None:
         """Add entities, except those that checkpoints have brought already."""
@@ -138,7 +174,7 @@ class Partition:
     def due_groups(self, every_windows: int) -> Iterator[int]:
         """Yield the groups that have seen `every_windows` windows since their last checkpoint."""
         for group, windows in self._windows_since_saved.items():
-            if windows >= every_windows:
+            if self.is_awake and windows >= every_windows:
                 yield group
 
     def checkpoint(self, group: int) -> Checkpoint:
@@ -191,6 +227,7 @@ class Partition:
             saved = saved[: self.n_groups]
         self.sequence = min(saved, default=marker.sequence)
         self.frontier_ms = marker.frontier_ms
+        self.done = Progress(marker.sequence, marker.frontier_ms, marker.n_entities)
         return self.sequence
 
     def _rows_of(self, group: int) -> tuple[int, int]:

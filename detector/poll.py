@@ -16,11 +16,14 @@ from detector.journal_entry import JournalEntry
 from detector.partition import Partition
 from detector.read import read_history, read_windows
 from detector.resume import resume
+from detector.rotate import make_room, rotate
 from detector.save import prune_journal, save_checkpoints
 from detector.settle import Tally, settle
 from detector.stores import Stores
 from features.block import FeatureBlock
 from storage.records import Entry
+
+log = structlog.get_logger(__name__)
 
 EntryMaker = Callable[[Partition, FeatureBlock, int], JournalEntry | None]
 
@@ -98,9 +101,13 @@ def poll(
         _journal(job, stores, block, Partition.windows_entry, now_ms)
         _settle(job, stores, now_ms, report)
         save_checkpoints(job, stores.checkpoints)
+        rotate(job, stores.checkpoints)
         prune_journal(job, stores.journal, now_ms)
         report.windows += len(end_times_ms)
         on_progress(report)
+    if not report.windows and job.is_behind:
+        rotate(job, stores.checkpoints)
+        _settle(job, stores, now_ms, report)
     report.is_complete = not job.next_windows(now_ms).size
     return report
 
@@ -142,7 +149,9 @@ def _append(job: Job, stores: Stores, made: list[tuple[Partition, JournalEntry |
     written = [Entry(partition.log, sequence, entry.encode()) for partition, sequence, entry in entries]
     lost = stores.journal.append(written, now_ms)
     lost |= _overtaken(stores, written)
-    job.journaled.extend(item for item in entries if item[0].log not in lost)
+    for partition, sequence, entry in entries:
+        if partition.log not in lost:
+            job.accept(partition, sequence, entry)
     job.lost |= lost
 
 
@@ -172,6 +181,7 @@ def _settle(job: Job, stores: Stores, now_ms: int, report: PollReport) -> None:
         moved, lost = stores.state.advance(job.next_markers(), now_ms)
         job.markers.update({marker.log: marker for marker in moved})
         job.lost |= lost
+        make_room(job, stores.checkpoints)
         if job.is_resumed:
             return
         resume(job, stores, now_ms)

@@ -4,7 +4,9 @@ What was journaled after the marker is scored and written again; a run that was 
 nothing had happened.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import structlog
 
@@ -19,6 +21,10 @@ from storage.records import Marker
 log = structlog.get_logger(__name__)
 
 
+PARTITIONS_AT_ONCE = 4
+"""Partitions that are brought back side by side: while one waits for the cluster, others unpack and replay."""
+
+
 class StateLostError(RuntimeError):
     """Models can be rebuilt neither from checkpoints nor from the journal."""
 
@@ -26,20 +32,46 @@ class StateLostError(RuntimeError):
 def resume(job: Job, stores: Stores, now_ms: int) -> None:
     """Bring the share of a job into memory, as it was when it was last written down, and let go of the rest.
 
-    Call when nothing is waiting to be scored or written.
+    No more at once than the memory budget has room for, but at least one partition: call again, after writing
+    the documents that came of it, until `job.is_resumed`. Call when nothing is waiting to be scored or written.
 
     Raises
     ------
     StateLostError
         When journal entries are gone that no checkpoint covers, and no other process is the reason.
     """
-    numbers = job.missing()
-    names = [job.logs[number] for number in numbers]
-    markers = stores.state.markers(names)
-    for number, name in zip(numbers, names, strict=True):
-        partition, marker, documents = _resume_partition(job, stores, name, markers.get(name), now_ms)
+    names = {number: job.logs[number] for number in job.missing()}
+    markers = stores.state.markers(list(names.values()))
+    with ThreadPoolExecutor(PARTITIONS_AT_ONCE) as threads:
+        coming = {
+            number: threads.submit(
+                copy_context().run,
+                _resume_partition,
+                job,
+                stores,
+                names[number],
+                markers.get(names[number]),
+                now_ms,
+            )
+            for number in _fitting(job, names, markers)
+        }
+    for number, future in coming.items():
+        partition, marker, documents = future.result()
         job.take(number, partition, marker)
         job.unwritten.extend(documents)
+
+
+def _fitting(job: Job, names: Mapping[int, str], markers: Mapping[str, Marker]) -> list[int]:
+    """Return the first of some partitions for whose models there is room, at least one."""
+    fitting: list[int] = []
+    free_bytes = job.room_bytes - job.used_bytes
+    for number, name in names.items():
+        partition = job.empty_partition(name)
+        free_bytes -= partition.bytes_per_model * (markers[name].n_entities if name in markers else 0)
+        if free_bytes < 0 and fitting:
+            break
+        fitting.append(number)
+    return fitting
 
 
 def look_again(job: Job, stores: Stores) -> None:

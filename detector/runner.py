@@ -17,6 +17,7 @@ import structlog
 from detector.configuration.config import DetectorConfig
 from detector.job import Job
 from detector.membership import Membership, NewerSidecarError
+from detector.memory import Memory
 from detector.open import ChangedElsewhereError, is_current, open_job
 from detector.outcome import Outcome, Polled, outcome_of, polled_of
 from detector.packing import NewerFormatError, PackingError
@@ -67,6 +68,8 @@ class Runner:
         Which partitions are this process's to work on; None = all, there is no other.
     on_poll
         Told of every poll that has ended.
+    memory
+        The memory budget of the process; None = no limit.
 
     Attributes
     ----------
@@ -89,6 +92,7 @@ class Runner:
         catch_up_ms: int | None = None,
         membership: Membership | None = None,
         on_poll: Callable[[Polled], None] = lambda _: None,
+        memory: Memory | None = None,
     ) -> None:
         self.config = config
         self.trigger = WindowTrigger(config.interval, config.window_delay_ms + SETTLE_MS)
@@ -101,6 +105,7 @@ class Runner:
         self._catch_up_ms = catch_up_ms
         self._membership = membership
         self._on_poll = on_poll
+        self._memory = memory
         self._held_since_s: float | None = None
         self._job: Job | None = None
         self._is_new = True
@@ -156,7 +161,9 @@ class Runner:
         if self._job is not None and not self._is_current(self._job):
             self._job = None
         if self._job is None:
-            self._job = open_job(self.config, self._stores, now_ms, self._start_ms, self._share())
+            self._job = open_job(
+                self.config, self._stores, now_ms, self._start_ms, self._share(), self._memory
+            )
         if self._is_new:
             # After opening, which writes down where the windows begin: none is lost until the fields are there.
             self._stores.require(self.config)

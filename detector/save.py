@@ -6,6 +6,7 @@ How often models are saved is a question of cost, never of correctness: what a c
 from itertools import islice
 
 from detector.job import Job
+from detector.partition import Partition
 from detector.stores import Checkpoints, Journal
 
 CHECKPOINT_EVERY_WINDOWS = 64
@@ -26,12 +27,17 @@ def save_checkpoints(
 ) -> None:
     """Save the models that have seen `every_windows` windows since they were last saved."""
     for partition in job.partitions:
-        due = iter(list(partition.due_groups(every_windows)))
-        while groups := list(islice(due, GROUPS_AT_ONCE)):
-            sequence = partition.sequence
-            checkpoints.save([partition.checkpoint(group) for group in groups])
-            for group in groups:
-                partition.mark_saved(group, sequence)
+        save_partition(partition, checkpoints, every_windows)
+
+
+def save_partition(partition: Partition, checkpoints: Checkpoints, every_windows: int) -> None:
+    """Save those models of one partition."""
+    due = iter(list(partition.due_groups(every_windows)))
+    while groups := list(islice(due, GROUPS_AT_ONCE)):
+        sequence = partition.sequence
+        checkpoints.save([partition.checkpoint(group) for group in groups])
+        for group in groups:
+            partition.mark_saved(group, sequence)
 
 
 def prune_journal(job: Job, journal: Journal, now_ms: int) -> None:
@@ -39,6 +45,6 @@ def prune_journal(job: Job, journal: Journal, now_ms: int) -> None:
     if now_ms - job.pruned_at_ms < PRUNE_EVERY_MS:
         return
     safe = {partition.log: partition.safe_sequence for partition in job.partitions}
-    old = journal.written_before(job.logs, now_ms - KEEP_JOURNAL_MS)
+    old = journal.written_before(list(safe), now_ms - KEEP_JOURNAL_MS)
     journal.delete([(name, sequence) for name, sequence in old if sequence <= safe[name]])
     job.pruned_at_ms = now_ms

@@ -12,6 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from detector.configuration.config import DetectorConfig
 from detector.membership import Membership
+from detector.memory import Memory
 from detector.outcome import Polled
 from detector.present import Present
 from detector.runner import Runner
@@ -51,6 +52,8 @@ class Schedule:
         Told of every poll that has ended, on the thread of the poll.
     on_turn
         Called every few seconds while the scheduler turns.
+    memory
+        The memory budget of the process; None = no limit.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Schedule:
         membership: Membership | None = None,
         on_poll: Callable[[Polled], None] = lambda _: None,
         on_turn: Callable[[], None] = lambda: None,
+        memory: Memory | None = None,
     ) -> None:
         self._stopping = stopping
         self._n_threads = n_threads
@@ -80,6 +84,7 @@ class Schedule:
                 catch_up_ms=catch_up_ms,
                 membership=membership,
                 on_poll=on_poll,
+                memory=memory,
             )
             for config in configs
         }

@@ -16,6 +16,7 @@ from detector.configuration.config import DetectorConfig
 from detector.job import Job
 from detector.keeper import Keeper
 from detector.membership import Membership, NewerSidecarError
+from detector.memory import Memory
 from detector.open import open_job
 from detector.outcome import outcome_of
 from detector.poll import PollReport, poll
@@ -36,6 +37,8 @@ class Replay:
     ----------
     stores, membership
         The cluster, and this process among the others that work on it.
+    memory
+        The memory budget of the process.
     start_ms, until_ms
         Where detectors begin that never ran before, and the moment up to which windows are scored, None = now; epoch
         milliseconds. Nothing later than now is read: a detector that is in the future would wait there.
@@ -47,6 +50,7 @@ class Replay:
         self,
         stores: Stores,
         membership: Membership,
+        memory: Memory,
         *,
         start_ms: int | None,
         until_ms: int | None,
@@ -54,6 +58,7 @@ class Replay:
     ) -> None:
         self._stores = stores
         self._membership = membership
+        self._memory = memory
         self._start_ms = start_ms
         self._wanted_ms = until_ms
         self._until_ms = 0
@@ -92,9 +97,11 @@ class Replay:
         log.info("replaying", detector=config.detector_id, until=moment_text(self._until_ms))
         self._membership.join(_wall_ms())
         share = self._membership.share(config.detector_id)
-        job = open_job(config, self._stores, self._until_ms, self._start_ms, share)
+        job = open_job(config, self._stores, self._until_ms, self._start_ms, share, self._memory)
         self._stores.require(config)
         total = self._poll(job)
+        while job.is_behind and not self._stopping.is_set():
+            total = total.plus(self._poll(job))
         while total.is_complete and not self._is_done(job):
             log.info("waiting_for_others", detector=config.detector_id, partitions=len(job.share))
             if self._stopping.wait(self._membership.period_s):

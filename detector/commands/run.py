@@ -18,10 +18,12 @@ from detector.commands.moment import MOMENT
 from detector.commands.observed import AddressType, Observed
 from detector.commands.replay import Replay
 from detector.commands.sidecar import membership_of
+from detector.commands.size import SIZE
 from detector.configuration.load import load_detectors
 from detector.configuration.problem import ConfigError
 from detector.keeper import Keeper
 from detector.membership import Membership
+from detector.memory import Memory
 from detector.monitor import Address
 from detector.schedule import Schedule
 
@@ -71,6 +73,13 @@ log = structlog.get_logger(__name__)
     help="Detectors that are polled at the same time.",
 )
 @click.option(
+    "--memory",
+    "memory_bytes",
+    type=SIZE,
+    envvar="OUTRIDER_MEMORY",
+    help="Most memory for models, such as 8g; those that do not fit take turns (default: no limit).",
+)
+@click.option(
     "--lease",
     "lease_s",
     type=click.FloatRange(1, 3600),
@@ -102,6 +111,7 @@ def run(
     log_format: str,
     log_level: str,
     threads: int,
+    memory_bytes: int | None,
     lease_s: float,
     catch_up_ms: int | None,
     address: Address | None,
@@ -125,9 +135,10 @@ def run(
     cluster = cluster_of(settings)
     observed = Observed(configs)
     stores = open_stores(cluster, stopping, observed.note_request)
+    memory = Memory(memory_bytes, len(configs))
     membership = membership_of(configs, stores.leases, lease_s)
     if once or until is not None:
-        Replay(stores, membership, start_ms=start, until_ms=until, stopping=stopping).run(configs)
+        Replay(stores, membership, memory, start_ms=start, until_ms=until, stopping=stopping).run(configs)
         return
     schedule = Schedule(
         configs,
@@ -139,6 +150,7 @@ def run(
         membership=membership,
         on_poll=observed.note_poll,
         on_turn=observed.health.turn,
+        memory=memory,
     )
     with observed.served_at(address) as monitor:
         log.info(
