@@ -58,6 +58,7 @@ format: $(DEV_READY)
 bench: $(BENCH_READY)
 	set -o pipefail; $(BIN)/python -m benchmarks.forest $(ARGS) | $(BIN)/python -m benchmarks.performance forest
 	set -o pipefail; $(BIN)/python -m benchmarks.quality $(if $(NAB),--nab "$(NAB)") | $(BIN)/python -m benchmarks.quality.page
+	set -o pipefail; $(BIN)/python -m benchmarks.pipeline | $(BIN)/python -m benchmarks.performance pipeline
 ifdef NAB
 	$(BIN)/python -m benchmarks.tradeoff --nab "$(NAB)" > tradeoff.jsonl
 	$(BIN)/python -m benchmarks.performance tradeoff < tradeoff.jsonl

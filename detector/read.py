@@ -31,22 +31,28 @@ def read_windows(
     """
     source = job.source
     n_entities = len(entities) if entities is not None else job.n_entities
-    step = windows_per_request(n_entities, len(end_times_ms))
+    step = windows_per_request(n_entities, len(end_times_ms), search.page_size)
+    named = search.named(job.detector_id, source.interval.milliseconds)
 
     def pages() -> Iterator[Mapping[str, Any]]:
         for first in range(0, len(end_times_ms), step):
             ends = end_times_ms[first : first + step]
             start_ms = source.interval.previous(int(ends[0]))
-            body_of = partial(_body, job, start_ms, int(ends[-1]), entities)
-            yield from search.named(job.detector_id).pages(source.indices, body_of)
+            body_of = partial(_body, job, start_ms, int(ends[-1]), entities, search.page_size)
+            yield from named.pages(source.indices, body_of)
 
     return parse_pages(source, end_times_ms, pages())
 
 
 def _body(
-    job: Job, start_ms: int, end_ms: int, entities: Sequence[Entity] | None, after: Mapping[str, Any] | None
+    job: Job,
+    start_ms: int,
+    end_ms: int,
+    entities: Sequence[Entity] | None,
+    page_size: int,
+    after: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    return build_query(job.source, start_ms, end_ms, after=after, entities=entities)
+    return build_query(job.source, start_ms, end_ms, page_size=page_size, after=after, entities=entities)
 
 
 def read_history(job: Job, search: Search, block: FeatureBlock) -> FeatureBlock | None:

@@ -14,8 +14,15 @@ Body = dict[str, Any]
 class Search(Protocol):
     """Reads source data; raises rather than answer with part of it."""
 
-    def named(self, opaque_id: str) -> "Search":
-        """Return the same search under the name of a detector, for the cluster's slow log."""
+    @property
+    def page_size(self) -> int:
+        """Buckets that a page is to hold."""
+
+    def named(self, opaque_id: str, urgency: int = 0) -> "Search":
+        """Return the same search under the name of a detector, for the cluster's slow log.
+
+        When searches have to wait, the one with the smaller `urgency` comes first.
+        """
 
     def pages(
         self, indices: Sequence[str], body_of: Callable[[Body | None], Mapping[str, Any]]

@@ -16,7 +16,7 @@ from storage.addresses import without_credentials
 
 CLUSTER_PREFIX = "OPENSEARCH_"
 OWN_PREFIX = "OUTRIDER_"
-OWN_SETTINGS = frozenset({"index_prefix"})
+OWN_SETTINGS = frozenset({"index_prefix", "searches", "search_timeout", "page_size"})
 """Settings whose environment variable begins with OUTRIDER_; all others begin with OPENSEARCH_."""
 
 PATH_SETTINGS = ("password_file", "token_file", "ca_file", "client_cert", "client_key")
@@ -95,6 +95,11 @@ class Cluster(BaseSettings):
         timedelta(seconds=10), description="Longest wait for a connection, in seconds."
     )
     compression: bool = Field(False, description="Compress requests and ask for compressed answers.")  # noqa: FBT003 - a default value
+    searches: int = Field(2, ge=1, le=64, description="Searches at the same time, at most.")
+    search_timeout: Seconds = Field(
+        timedelta(seconds=60), description="The cluster cancels a search that takes longer, in seconds."
+    )
+    page_size: int = Field(10_000, ge=10, le=65_535, description="Buckets a page of a search.")
     headers: dict[str, SecretStr] = Field(default_factory=dict, description="Headers added to every request.")
     index_prefix: str = Field(
         "outrider", max_length=MAX_PREFIX_CHARACTERS, description="First part of the name of all our indices."

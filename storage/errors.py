@@ -35,11 +35,16 @@ class Unavailable(StorageError):  # noqa: N818 - reads as what it is: the cluste
     ----------
     retry_after_s
         Seconds to wait that the other side asked for, None when it did not say.
+    is_overloaded
+        Whether the cluster has too much to do: it said 429, cancelled the request, or did not answer in time.
     """
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, retry_after_s: float | None = None, is_overloaded: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.is_overloaded = is_overloaded
 
 
 class Untrusted(Unavailable):
@@ -214,7 +219,10 @@ def _unavailable(status: int, reason: Reason, about: str, origin: Origin | None)
         text = f"{about}: shards {shards} are red: the cluster must bring them back (_cluster/allocation/explain)"
     else:
         text = f"{about}: not available now ({status}): {reason.text or 'no reason given'}"
-    return Unavailable(text, retry_after_s=origin.retry_after_s if origin else None)
+    is_overloaded = status in {408, 429} or "task_cancelled_exception" in reason.kinds
+    return Unavailable(
+        text, retry_after_s=origin.retry_after_s if origin else None, is_overloaded=is_overloaded
+    )
 
 
 def _access_denied(status: int, reason: Reason, about: str) -> AccessDenied:

@@ -3,14 +3,17 @@
 Knows the shape of a search answer, not what is aggregated.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
+import structlog
 from opensearchpy import OpenSearch
 
 from storage.errors import MissingIndex, Unavailable
+from storage.query_budget import QueryBudget
 from storage.reasons import read_reason
 from storage.retry import Retry
 from storage.translate import translate_errors
@@ -19,6 +22,14 @@ SECONDS_FOR_THE_CANCELLATION = 5.0
 """We wait this much longer than the cluster may search, so that it says that it gave up."""
 
 MAX_OPAQUE_ID_CHARACTERS = 128
+
+MOST_SEARCHES = 2
+"""Searches at once unless the settings say otherwise: detectors are polled by two threads."""
+
+PAGE_SIZE = 10_000
+"""Buckets a page unless the settings say otherwise: a page stays some megabytes."""
+
+log = structlog.get_logger(__name__)
 
 
 class Search:
@@ -34,6 +45,12 @@ class Search:
         The cluster cancels a search that takes longer.
     opaque_id
         Names the source of the requests in the cluster's task list and slow log: the detector.
+    budget
+        Gives each search its turn; searches under other names share it.
+    urgency
+        Who comes first when several wait: the smaller number.
+    page_size
+        For whoever makes the bodies: buckets that a page is to hold.
     """
 
     def __init__(
@@ -43,15 +60,29 @@ class Search:
         retry: Retry | None = None,
         time_limit: timedelta = timedelta(seconds=60),
         opaque_id: str = "outrider",
+        budget: QueryBudget | None = None,
+        urgency: int = 0,
+        page_size: int = PAGE_SIZE,
     ) -> None:
         self._client = client
         self._retry = Retry() if retry is None else retry
         self._time_limit = time_limit
+        self._budget = QueryBudget(MOST_SEARCHES, self._retry.stop) if budget is None else budget
+        self._urgency = urgency
+        self.page_size = page_size
         self._opaque_id = quote(opaque_id, safe=" /:.,;()[]@+=")[:MAX_OPAQUE_ID_CHARACTERS]
 
-    def named(self, opaque_id: str) -> "Search":
+    def named(self, opaque_id: str, urgency: int = 0) -> "Search":
         """Return the same search under another name, so that the cluster's slow log names the detector."""
-        return Search(self._client, retry=self._retry, time_limit=self._time_limit, opaque_id=opaque_id)
+        return Search(
+            self._client,
+            retry=self._retry,
+            time_limit=self._time_limit,
+            opaque_id=opaque_id,
+            budget=self._budget,
+            urgency=urgency,
+            page_size=self.page_size,
+        )
 
     def pages(
         self, indices: Sequence[str], body_of: Callable[[dict[str, Any] | None], Mapping[str, Any]]
@@ -95,8 +126,8 @@ class Search:
             # an empty list would search every index of the cluster
             msg = "no index is named: nothing to search"
             raise MissingIndex(msg)
-        limit_s = self._time_limit.total_seconds()
-        with translate_errors(index=",".join(indices)):
+        limit_s, began_s = self._time_limit.total_seconds(), time.monotonic()
+        with self._budget.turn(self._opaque_id, self._urgency), translate_errors(index=",".join(indices)):
             answer: dict[str, Any] = self._client.search(
                 body=dict(body),
                 index=list(indices),
@@ -108,7 +139,10 @@ class Search:
                 request_timeout=limit_s + SECONDS_FOR_THE_CANCELLATION,
                 opaque_id=self._opaque_id,
             )
-        refuse_partial(answer, ",".join(indices))
+            refuse_partial(answer, ",".join(indices))
+        took_s = time.monotonic() - began_s
+        if took_s > limit_s / 2:
+            log.warning("slow_search", detector=self._opaque_id, took_s=round(took_s, 1), limit_s=limit_s)
         return answer
 
 
@@ -123,8 +157,9 @@ def refuse_partial(answer: Mapping[str, Any], indices: str) -> None:
     shards, clusters = answer.get("_shards", {}), answer.get("_clusters", {})
     complaint = ""
     if answer.get("timed_out"):
-        complaint = "the search timed out in the cluster"
-    elif shards.get("failed"):
+        msg = f"search of {indices} did not cover all the data: the search timed out in the cluster"
+        raise Unavailable(msg, is_overloaded=True)
+    if shards.get("failed"):
         complaint = f"{shards['failed']} of {shards.get('total')} shards failed: {_failure(shards)}"
     elif clusters.get("skipped"):
         complaint = f"{clusters['skipped']} of {clusters.get('total')} remote clusters were left out"

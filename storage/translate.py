@@ -83,7 +83,8 @@ def _connection_error(error: library.ConnectionError, origin: Origin | None) -> 
             return cause  # ours, raised while the request was being signed
     at = host_of(origin)
     if isinstance(error, library.ConnectionTimeout):
-        return Unavailable(f"{at}: no answer in time: the cluster is overloaded, or raise OPENSEARCH_TIMEOUT")
+        text = f"{at}: no answer in time: the cluster is overloaded, or raise OPENSEARCH_TIMEOUT"
+        return Unavailable(text, is_overloaded=True)
     for cause in chain:
         if isinstance(cause, ssl.SSLError):
             return _tls_error(cause, at)

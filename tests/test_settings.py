@@ -70,6 +70,9 @@ def test_every_setting_can_come_from_the_environment(monkeypatch: pytest.MonkeyP
         "timeout": "2.5",
         "connect_timeout": "1",
         "compression": "yes",
+        "searches": "3",
+        "search_timeout": "20",
+        "page_size": "5000",
         "headers": '{"X-A": "b"}',
         "index_prefix": "mine",
     }
@@ -80,6 +83,7 @@ def test_every_setting_can_come_from_the_environment(monkeypatch: pytest.MonkeyP
     cluster = load_cluster()
     assert cluster.url == ("https://a:443", "https://b:443")
     assert (cluster.username, cluster.index_prefix, cluster.compression) == ("u", "mine", True)
+    assert (cluster.searches, cluster.search_timeout, cluster.page_size) == (3, timedelta(seconds=20), 5_000)
     assert (cluster.timeout, cluster.connect_timeout) == (timedelta(seconds=2.5), timedelta(seconds=1))
     assert cluster.headers["X-A"].get_secret_value() == "b"
     for name in ("username", "password"):

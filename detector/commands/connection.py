@@ -23,9 +23,10 @@ from storage.indices import ensure_indices
 from storage.journal import Journal
 from storage.leases import LeaseStore
 from storage.probe import Probe
+from storage.query_budget import QueryBudget
 from storage.results import ResultStore
 from storage.retry import Retry
-from storage.search import Search
+from storage.search import MOST_SEARCHES, PAGE_SIZE, Search
 from storage.settings import load_cluster
 from storage.state import StateStore
 from storage.transport import Observer
@@ -56,10 +57,20 @@ def cluster_of(settings: Path | None) -> Cluster:
 
 
 def build_stores(
-    client: OpenSearch, prefix: str, stopping: threading.Event, search_limit: timedelta = SEARCH_LIMIT
+    client: OpenSearch,
+    prefix: str,
+    stopping: threading.Event,
+    search_limit: timedelta = SEARCH_LIMIT,
+    *,
+    n_searches: int = MOST_SEARCHES,
+    page_size: int = PAGE_SIZE,
 ) -> Stores:
-    """Return the stores of a cluster; nothing is asked of it yet. A search may take `search_limit`."""
+    """Return the stores of a cluster; nothing is asked of it yet.
+
+    A search may take `search_limit`, there are at most `n_searches` at once, and each brings `page_size` buckets.
+    """
     retry = Retry(stop=stopping)
+    budget = QueryBudget(n_searches, stopping)
 
     def prepare() -> None:
         check_version(client)
@@ -69,7 +80,7 @@ def build_stores(
         require_fields(config, Probe(client))
 
     return Stores(
-        search=Search(client, retry=retry, time_limit=search_limit),
+        search=Search(client, retry=retry, time_limit=search_limit, budget=budget, page_size=page_size),
         journal=Journal(client, prefix, retry),
         results=ResultStore(client, prefix, retry),
         checkpoints=CheckpointStore(client, prefix, retry),
@@ -86,7 +97,12 @@ def open_stores(cluster: Cluster, stopping: threading.Event, observer: Observer 
     """Return the stores of the cluster with these settings; `observer` is told of every request."""
     try:
         return build_stores(
-            connect(cluster, observer=observer), cluster.index_prefix, stopping, cluster.timeout
+            connect(cluster, observer=observer),
+            cluster.index_prefix,
+            stopping,
+            cluster.search_timeout,
+            n_searches=cluster.searches,
+            page_size=cluster.page_size,
         )
     except ClusterSettingsError as error:
         raise Failure(str(error), USAGE_ERROR) from error
