@@ -61,10 +61,11 @@ def read_history(job: Job, search: Search, block: FeatureBlock) -> FeatureBlock 
     An entity's history ends where its first window in the block starts, so it does not depend on how windows are
     cut into blocks. Windows outside an entity's history are absent in its column.
     """
+    unknown = [index for index, entity in enumerate(block.entities) if not job.knows(entity)]
     first_windows = {
-        entity: int(np.argmax(block.doc_counts[:, index] > 0))
-        for index, entity in enumerate(block.entities)
-        if block.doc_counts[:, index].any() and not job.knows(entity)
+        block.entities[index]: int(np.argmax(block.doc_counts[:, index] > 0))
+        for index in unknown
+        if block.doc_counts[:, index].any()
     }
     if not first_windows:
         return None
