@@ -132,7 +132,7 @@ ROWS = {"live": live, "cold": cold, "history": history, "restart": restart}
 def main() -> None:
     """Measure the rows that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rows", nargs="*", default=list(ROWS), choices=ROWS)
+    parser.add_argument("rows", nargs="*", choices=list(ROWS), help="all when none is named")
     parser.add_argument("--entities", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--features", type=int, nargs="+", default=[1])
     parser.add_argument("--ticks", type=int, default=12)
@@ -140,7 +140,7 @@ def main() -> None:
     options = parser.parse_args()
     warm_up()
     with EmbeddedNode(heap=options.heap, jvm_flags=PRODUCTION) as node:
-        for row in options.rows:
+        for row in options.rows or ROWS:
             for n_features in options.features:
                 measure(node, row, options, n_features)
 
