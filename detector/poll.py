@@ -105,7 +105,7 @@ def poll(
         prune_journal(job, stores.journal, now_ms)
         report.windows += len(end_times_ms)
         on_progress(report)
-    if not report.windows and job.is_behind:
+    if not report.windows and job.is_behind and not should_stop():
         rotate(job, stores.checkpoints)
         _settle(job, stores, now_ms, report)
     report.is_complete = not job.next_windows(now_ms).size
