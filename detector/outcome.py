@@ -52,7 +52,7 @@ def polled_of(
 ) -> Polled:
     """Return what a poll of `seconds` has come to, as if it had gone well; the rest as in `outcome_of`."""
     is_known = job is not None and bool(job.partitions)
-    frontier_ms = job.frontier_ms if job is not None and is_known else None
+    frontier_ms = job.done_ms if job is not None and is_known else None
     return Polled(
         detector_id=config.detector_id,
         interval_s=config.interval.milliseconds / 1000,

@@ -76,7 +76,7 @@ class OpenJob:
     share = frozenset(range(64))
     n_entities = 3
     model_bytes = 3_000
-    frontier_ms = 1_700_000_000_000
+    done_ms = 1_700_000_000_000
     is_resumed = False
 
 
@@ -97,7 +97,7 @@ class Polls:
         self.most_at_once, self.behind = {}, set()
         self._lock = threading.Lock()
 
-    def open_job(self, config, _stores, _now_ms, _start_ms, _share):
+    def open_job(self, config, _stores, _now_ms, _start_ms, _share, _memory):
         self.opened.append(config.detector_id)
         job = OpenJob()
         job.detector_id = config.detector_id
