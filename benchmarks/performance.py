@@ -91,7 +91,14 @@ def plain(lines: Iterable[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
-TABLES = {"forest": table, "fidelity": spread, "tradeoff": grid, "soak": plain}
+TABLES = {
+    "forest": table,
+    "model": table,
+    "pipeline": table,
+    "fidelity": spread,
+    "tradeoff": grid,
+    "soak": plain,
+}
 
 
 def number(value: float) -> str:
