@@ -4,13 +4,22 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from streams import detector
 
 from benchmarks.nab import Series
 from benchmarks.quality.band import coverage_of
 from benchmarks.quality.detection import detect, n_runs, total
-from benchmarks.quality.drive import model_seeds, observe, run_series, run_streams
+from benchmarks.quality.drive import (
+    PROFILES,
+    model_seeds,
+    observe,
+    run_series,
+    run_streams,
+    settings_of_profile,
+)
 from benchmarks.quality.generators import INTERVAL_MS, MINUTE_MS, WEEK, Event, Streams
 from benchmarks.quality.rows import row
+from detector.job import model_settings
 from detector.model.fleet import ModelSettings
 
 EVENTS = ((Event("spike", 300, 309), Event("shift", 600, 629)), ())
@@ -112,3 +121,18 @@ def test_a_row_has_mean_and_spread_over_the_seeds():
     line = row("nab", "standard_fixed", "", [70.0, 74.0])
     assert (line["benchmark"], line["case"], line["metric"]) == ("quality", "nab", "standard_fixed")
     assert (line["ours"], line["low"], line["high"], line["spread"]) == (72.0, 70.0, 74.0, 2.0)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_settings_under_test_are_those_of_a_detector_of_the_profile(profile):
+    """Two features a minute, and nothing else said in the detector's JSON."""
+    assert settings_of_profile(profile)(2, MINUTE_MS) == model_settings(detector("any", profile=profile))
+    assert settings_of_profile(profile, 7)(2, MINUTE_MS).n_trees == 7
+
+
+def test_the_profile_of_the_plugin_runs_as_the_default_does():
+    """Its verdicts have the same columns, and a band."""
+    made = streams(400)
+    run = run_streams(made, model_seeds(2), settings_of_profile("trcf", 5))
+    assert (run.scored.status[-1] == 2).all()
+    assert coverage_of(run.scored, made.values, np.ones((400, 2), bool)).of > 300

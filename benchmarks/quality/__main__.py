@@ -15,12 +15,11 @@ from pathlib import Path
 from benchmarks.nab import Series, load_series
 from benchmarks.quality.ablation import ablation_rows
 from benchmarks.quality.calibration import calibration_rows
-from benchmarks.quality.drive import SettingsOf
+from benchmarks.quality.drive import PROFILES, SettingsOf, settings_of_profile
 from benchmarks.quality.generated import StreamsRun, cosine_rows, noise_rows, run_seasonal, seasonal_rows
 from benchmarks.quality.history import history_rows
 from benchmarks.quality.labelled import SeriesRun, labelled_rows, run_all
 from benchmarks.quality.rows import Row
-from detector.model.fleet import N_TREES, ModelSettings
 from detector.model.warm_up import warm_up
 
 QUICK, USUAL, FULL = 50, 1_000, 10_000
@@ -89,12 +88,17 @@ def arguments() -> argparse.Namespace:
         "--cases", nargs="+", choices=CASES, help="default: all (nab and the like with --nab)"
     )
     parser.add_argument("--seeds", type=int, default=5, help="models a series, streams' seeds; default 5")
-    parser.add_argument("--trees", type=int, default=N_TREES, help=f"trees of a forest; default {N_TREES}")
+    parser.add_argument("--profile", choices=PROFILES, default=PROFILES[0], help=f"default {PROFILES[0]}")
+    parser.add_argument("--trees", type=int, help="trees of a forest; default: the profile's")
     parser.add_argument(
         "--ablate", action="store_true", help="measure each part's worth instead, on fewer entities"
     )
     parser.add_argument(
-        "--code-bytes", type=int, choices=(1, 2), default=1, help="of a column of a point; default 1"
+        "--code-bytes",
+        type=int,
+        choices=(1, 2),
+        default=1,
+        help="of a column of a point, multiscale only; default 1",
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument(
@@ -137,22 +141,16 @@ def draw(bench: Bench, lines: Sequence[Row], options: argparse.Namespace) -> Non
 
 def _described(options: argparse.Namespace) -> str:
     """Return what was measured, in a line."""
-    return f"{options.trees} trees, {options.seeds} seeds; pictures show the first seed"
+    trees = f", {options.trees} trees" if options.trees else ""
+    return f"profile {options.profile}{trees}; {options.seeds} seeds; pictures show the first seed"
 
 
 def main() -> None:
     """Run the benchmark and print its rows."""
     options = arguments()
 
-    def settings_of(n_features: int, interval_ms: int) -> ModelSettings:
-        return ModelSettings(
-            n_features=n_features,
-            interval_ms=interval_ms,
-            n_trees=options.trees,
-            code_bytes=options.code_bytes,
-        )
-
     warm_up()
+    settings_of = settings_of_profile(options.profile, options.trees, options.code_bytes)
     bench = Bench(options.nab, options.seeds, options.entities, settings_of)
     lines = []
     for line in bench.ablation() if options.ablate else bench.rows(options.cases):

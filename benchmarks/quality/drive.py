@@ -7,6 +7,7 @@ compares the flags with those of a detector on a node.
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,13 +15,39 @@ from numpy.typing import NDArray
 
 from benchmarks.nab import Series
 from benchmarks.quality.generators import Streams
-from detector.model.fleet import Fleet, ModelSettings, ScoredBlock
+from detector.configuration.rules import directions, margins
+from detector.model.fleet import ModelSettings, ScoredBlock
+from detector.model.plugin_settings import PLUGIN_SHINGLE, PLUGIN_TREES, TrcfSettings
+from detector.model.profile import open_fleet
 
 SettingsOf = Callable[[int, int], ModelSettings]
 """From number of features and interval in milliseconds to the settings under test."""
 
 N_THREADS = 2
 FIRST_SEED = 20_140_701
+
+
+PROFILES = ("multiscale", "trcf")
+
+
+def settings_of_profile(profile: str, n_trees: int | None = None, code_bytes: int = 1) -> SettingsOf:
+    """Return what a detector of the profile has by default, with another number of trees if given.
+
+    `code_bytes` is the size of a column of a point in the forest of the default profile.
+    """
+
+    def multiscale(n_features: int, interval_ms: int) -> ModelSettings:
+        settings = ModelSettings(n_features, interval_ms, code_bytes=code_bytes)
+        return replace(settings, n_trees=n_trees or settings.n_trees)
+
+    def trcf(n_features: int, interval_ms: int) -> ModelSettings:
+        names = [str(feature) for feature in range(n_features)]
+        rules = TrcfSettings(margin=margins(None, names), direction=directions(None, names))
+        return ModelSettings(
+            n_features, interval_ms, PLUGIN_SHINGLE, n_trees=n_trees or PLUGIN_TREES, trcf=rules
+        )
+
+    return {"multiscale": multiscale, "trcf": trcf}[profile]
 
 
 class Run(NamedTuple):
@@ -80,7 +107,7 @@ def observe(
     settings = settings_of(values.shape[2], interval_ms)
 
     def part(models: NDArray[np.int64]) -> Run:
-        fleet = Fleet(settings)
+        fleet = open_fleet(settings)
         fleet.add(seeds[models])
         own = np.ascontiguousarray(values[:, models])
         present = ~np.isnan(own).all(axis=2)
