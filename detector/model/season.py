@@ -1,4 +1,4 @@
-"""What was seen a season ago: a ring of time slots with the range of each metric and the highest score.
+"""What was seen a season ago: a ring of time slots with the range of each metric, the highest score and excess.
 
 Time comes as the number of a slot of local time. The slot being filled and what was a season before it stand in the
 model's own records, so that the ring is touched only when a slot ends. Knows numbers, not what is concluded from them.
@@ -71,9 +71,18 @@ class Rhythm(NamedTuple):
     rest_ms: int
 
 
-MOMENT = np.dtype([("slot", np.int64), ("top_score", np.float64), ("past_top_score", np.float64)], align=True)
+MOMENT = np.dtype(
+    [
+        ("slot", np.int64),
+        ("top_score", np.float64),
+        ("past_top_score", np.float64),
+        ("top_excess", np.float64),
+        ("past_top_excess", np.float64),
+    ],
+    align=True,
+)
 """Per model: the slot being filled, the highest score in it, and the highest one a season ago at this time, 0 if
-none."""
+none; the same of how far values fell outside their band."""
 
 RANGE = np.dtype(
     [
@@ -99,14 +108,16 @@ class Ring(NamedTuple):
     low, high
         Range of a metric in the slot, float64, shape (n_models, n_slots, n_metrics); inf and -inf without
         value.
-    top_score
-        Highest score in the slot, float64, shape (n_models, n_slots).
+    top_score, top_excess
+        Highest score in the slot, and how far a value fell outside its band at most, float64, shape
+        (n_models, n_slots).
     """
 
     slot_id: NDArray[np.int64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     top_score: NDArray[np.float64]
+    top_excess: NDArray[np.float64]
 
 
 def rhythm_of(interval_ms: int) -> Rhythm:
@@ -151,6 +162,7 @@ def allocate_ring(n_models: int, n_metrics: int, rhythm: Rhythm) -> Ring:
         low=np.zeros((n_models, n_slots, n_metrics)),
         high=np.zeros((n_models, n_slots, n_metrics)),
         top_score=np.zeros((n_models, n_slots)),
+        top_excess=np.zeros((n_models, n_slots)),
     )
 
 
@@ -161,6 +173,7 @@ def reset_season(ring: Ring, model: int, moment: Record, ranges: NDArray[np.void
     moment["slot"] = NO_SLOT
     _clear(moment, ranges)
     moment["past_top_score"] = 0.0
+    moment["past_top_excess"] = 0.0
     for metric in range(ranges.shape[0]):
         _forget_past(ranges[metric]["season"])
 
@@ -169,6 +182,7 @@ def reset_season(ring: Ring, model: int, moment: Record, ranges: NDArray[np.void
 def _clear(moment: Record, ranges: NDArray[np.void]) -> None:
     """Empty the slot being filled."""
     moment["top_score"] = 0.0
+    moment["top_excess"] = 0.0
     for metric in range(ranges.shape[0]):
         ranges[metric]["season"]["low"] = np.inf
         ranges[metric]["season"]["high"] = -np.inf
@@ -205,6 +219,7 @@ def _file(ring: Ring, model: int, moment: Record, ranges: NDArray[np.void], plac
     """Put the slot being filled into the ring."""
     ring.slot_id[model, place] = moment["slot"]
     ring.top_score[model, place] = moment["top_score"]
+    ring.top_excess[model, place] = moment["top_excess"]
     for metric in range(ranges.shape[0]):
         span = ranges[metric]["season"]
         ring.low[model, place, metric] = span["low"]
@@ -215,6 +230,7 @@ def _file(ring: Ring, model: int, moment: Record, ranges: NDArray[np.void], plac
 def _take_out(ring: Ring, model: int, moment: Record, ranges: NDArray[np.void], place: int) -> None:
     """Go on filling a slot of the ring: clocks were set back."""
     moment["top_score"] = ring.top_score[model, place]
+    moment["top_excess"] = ring.top_excess[model, place]
     for metric in range(ranges.shape[0]):
         span = ranges[metric]["season"]
         span["low"] = ring.low[model, place, metric]
@@ -226,7 +242,7 @@ def _look_back(
     ring: Ring, rhythm: Rhythm, model: int, moment: Record, ranges: NDArray[np.void], middle: int
 ) -> None:
     """Copy from the ring what was around the slot `middle`."""
-    top = 0.0
+    top = excess = 0.0
     for metric in range(ranges.shape[0]):
         _forget_past(ranges[metric]["season"])
     n_slots = ring.slot_id.shape[1]
@@ -235,9 +251,11 @@ def _look_back(
         if ring.slot_id[model, place] == slot:
             top = max(top, ring.top_score[model, place])
             if abs(slot - middle) <= rhythm.value_reach:
+                excess = max(excess, ring.top_excess[model, place])
                 _join(ring, model, place, ranges, slot == middle)
         place = place + 1 if place + 1 < n_slots else 0
     moment["past_top_score"] = top
+    moment["past_top_excess"] = excess
 
 
 @inner

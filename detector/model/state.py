@@ -16,6 +16,7 @@ from detector.forest.state import ForestShape, ForestState, allocate
 from detector.model.expected import BAND, reset_band
 from detector.model.season import MOMENT, RANGE, Rhythm, Ring, allocate_ring, reset_season
 from detector.model.shingle import Shingle, allocate_shingle, reset_shingle
+from detector.model.surprise import SURPRISE, reset_surprise
 from detector.model.threshold import ALARM, reset_alarm
 from detector.model.transform import COLUMNS, reset_columns, reset_scale
 
@@ -32,7 +33,9 @@ COURSE = np.dtype(
 """Per model: its seed, rows with a value so far, rows so far, end of the last row, and discounted share
 of values that were not missing."""
 
-MODEL = np.dtype([("course", COURSE), ("season", MOMENT), ("alarm", ALARM)], align=True)
+MODEL = np.dtype(
+    [("course", COURSE), ("season", MOMENT), ("surprise", SURPRISE), ("alarm", ALARM)], align=True
+)
 """What a model has once."""
 
 METRIC = np.dtype([("season", RANGE), ("expected", BAND), ("transform", COLUMNS)], align=True)
@@ -131,13 +134,14 @@ def begin(models: Models, first: int, seeds: NDArray[np.uint64]) -> None:
         for metric in range(models.metric.shape[1]):
             reset_scale(models.metric[model, metric]["transform"])
             reset_band(models.metric[model, metric]["expected"])
+        reset_surprise(models.model[model]["surprise"])
         forget_waiting(models.waiting, model)
         restart(models, model)
 
 
 @inner
 def restart(models: Models, model: int) -> None:
-    """Forget what a replay brings back: everything but scale, expectation, course and waiting rows."""
+    """Forget what a replay brings back: everything but scale, expectation, surprise, course and waiting rows."""
     for metric in range(models.metric.shape[1]):
         reset_columns(models.metric[model, metric]["transform"])
     reset_shingle(models.shingle, model)

@@ -1,7 +1,8 @@
 """From a forest's score to an alarm, its grade and the confidence in it.
 
-A score is discounted by what was usual and by what was seen a season ago at this time; an alarm must also
-stand out from the alarms before it. Knows scores and times, neither values nor the forest.
+A score is discounted by what was usual and by what was seen a season ago at this time. What is left makes an alarm
+when it is strong, when it lasts, or when a value fell outside its band as it rarely does; and an alarm must stand out
+from those before it. Knows scores and times, neither values nor the forest.
 """
 
 from typing import NamedTuple
@@ -11,17 +12,34 @@ import numpy as np
 from detector.forest.kernels.kernel import inner
 from detector.model.season import HOUR_MS, Record
 
-THETA = 0.55
-"""Discounted score that makes an alarm. Normal scores lie within about 0.3 of their mean, a
-clear outlier of five columns gains 1 and more; 0.5 to 0.6 measure alike on labelled series."""
+STRONG = 1.5
+"""Discounted score that makes an alarm by itself: white noise reaches it once in some 20,000 windows."""
+
+LASTING = 0.35
+"""Mean discounted score over the last windows that makes an alarm: noise scores high one window at a time, what
+happens to a machine lasts."""
+
+LASTING_WEIGHT = 2.0 / 25.0
+"""Weight of the newest score in that mean: the one of a mean over 24 windows."""
+
+SUPPORTED = 0.45
+"""Discounted score that makes an alarm when the value supports it."""
+
+RARE = 5.0
+"""Rarity of a value that supports a score: one in 150 of the values outside the band, which itself holds 95 %."""
+
+YOUTH = 1.2
+YOUTH_MS = 5 * 24 * HOUR_MS
+MIN_YOUTH_WINDOWS, MAX_YOUTH_WINDOWS = 256, 1440
+"""What all bars are higher by at first, falling to 0 in five days: the sample is small, the long means have hardly
+moved, and much looks unusual. Not before the sample is full, and not later than with windows of five minutes."""
 
 MEANT_AFTER = 32
 """Scores of a forest before one can be an alarm: those of a nearly empty forest mean nothing, and an alarm among them
 would keep the rule from those that matter."""
 
-ECHO_DECAY_MS = 36 * HOUR_MS
-"""How fast the last alarm's surplus is forgotten: its aftermath, and its like
-on the next day, must exceed it."""
+ECHO_DECAY_MS = 12 * HOUR_MS
+"""How fast the last alarm's surplus is forgotten: its aftermath must exceed it."""
 
 FATIGUE_STEP = 0.1
 FATIGUE_DECAY_MS = 14 * 24 * HOUR_MS
@@ -42,6 +60,7 @@ ALARM = np.dtype(
     [
         ("n_scores", np.int64),
         ("mean_score", np.float64),
+        ("lasting", np.float64),
         ("last_ms", np.int64),
         ("last_alarm_ms", np.int64),
         ("echo", np.float64),
@@ -49,8 +68,8 @@ ALARM = np.dtype(
     ],
     align=True,
 )
-"""Per model: scores so far and their discounted mean, end of the last scored window, and what alarms have
-left."""
+"""Per model: scores so far and their discounted mean, mean of the last discounted scores, end of the last scored window,
+and what alarms have left."""
 
 
 class Pace(NamedTuple):
@@ -66,6 +85,8 @@ class Pace(NamedTuple):
         Nominal distance of two windows in milliseconds.
     echo_kept, fatigue_kept
         What is left of echo and fatigue a step later.
+    youth_windows
+        Scores over which the bars of a young model come down.
     """
 
     time_decay: float
@@ -73,6 +94,7 @@ class Pace(NamedTuple):
     step_ms: int
     echo_kept: float
     fatigue_kept: float
+    youth_windows: float
 
 
 class Verdict(NamedTuple):
@@ -87,7 +109,12 @@ def make_pace(time_decay: float, step_ms: int) -> Pace:
     """Return the pace of a fleet."""
     untrained = np.exp(time_decay * CONFIDENCE_OUTPUT_AFTER) - 1.0
     return Pace(
-        time_decay, untrained, step_ms, _kept(step_ms, ECHO_DECAY_MS), _kept(step_ms, FATIGUE_DECAY_MS)
+        time_decay,
+        untrained,
+        step_ms,
+        _kept(step_ms, ECHO_DECAY_MS),
+        _kept(step_ms, FATIGUE_DECAY_MS),
+        min(max(YOUTH_MS / step_ms, MIN_YOUTH_WINDOWS), MAX_YOUTH_WINDOWS),
     )
 
 
@@ -101,6 +128,7 @@ def reset_alarm(alarm: Record) -> None:
     """Forget the scores and alarms of a model."""
     alarm["n_scores"] = 0
     alarm["mean_score"] = 0.0
+    alarm["lasting"] = 0.0
     alarm["last_ms"] = NEVER_MS
     alarm["last_alarm_ms"] = NEVER_MS
     alarm["echo"] = 0.0
@@ -116,22 +144,30 @@ def judge(
     time_ms: int,
     score: float,
     novel: bool,  # noqa: FBT001 - kernels have no keywords
+    rarity: float,
 ) -> Verdict:
     """Return what a score means, and enter it into the memory of scores and alarms.
 
     `past_top_score` is the highest score a season ago, 0 if none. `novel` says that a value left everything seen so
-    far: yesterday's scores do not excuse it. No alarm follows another within `rest_ms`.
+    far: yesterday's scores do not excuse it. `rarity` says how rarely values fall so far outside their bands. No alarm
+    follows another within `rest_ms`.
     """
     _fade(alarm, pace, time_ms)
     is_first = alarm["n_scores"] == 0
     usual = score if is_first else alarm["mean_score"]
     if not novel:
         usual = max(usual, past_top_score)
-    surplus = score - usual - THETA
+    is_meant = alarm["n_scores"] >= MEANT_AFTER
+    before = alarm["lasting"]
+    if is_meant:
+        alarm["lasting"] += LASTING_WEIGHT * (score - usual - before)
+    bar = SUPPORTED if rarity >= RARE else STRONG
+    youth = YOUTH * max(0.0, 1.0 - alarm["n_scores"] / pace.youth_windows)
+    surplus = max(score - usual - bar, alarm["lasting"] - LASTING) - youth
     needed = alarm["echo"] + alarm["fatigue"]
     rested = alarm["last_alarm_ms"] == NEVER_MS or time_ms - alarm["last_alarm_ms"] > rest_ms
     grade = 0.0
-    if rested and alarm["n_scores"] >= MEANT_AFTER and surplus >= needed:
+    if rested and is_meant and surplus >= needed:
         grade = 1.0 - np.exp(-surplus - GRADE_FLOOR)
         alarm["echo"] = max(alarm["echo"], surplus)
         alarm["fatigue"] += FATIGUE_STEP
@@ -140,7 +176,9 @@ def judge(
     weight = 1.0 if is_first else max(pace.time_decay, 1.0 / (alarm["n_scores"] + 2.0))
     alarm["mean_score"] += (score - alarm["mean_score"]) * weight
     alarm["n_scores"] += 1
-    return Verdict(grade, usual + THETA + needed)
+    needed += youth
+    lasting_bar = before + (LASTING + needed - before) / LASTING_WEIGHT
+    return Verdict(grade, usual + min(bar + needed, lasting_bar))
 
 
 @inner

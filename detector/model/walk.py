@@ -19,6 +19,7 @@ from detector.model.expected import N_PREDICTORS, forecast, learn, predict
 from detector.model.season import Record, Rhythm, enter, turn_to
 from detector.model.shingle import push_shingle, write_shingle
 from detector.model.state import Lines, Models, ask_for_records, forget_waiting, restart
+from detector.model.surprise import excess_of, rarity_of
 from detector.model.threshold import Pace, Verdict, confidence, judge, make_pace
 from detector.model.transform import N_COLUMNS, clean, freeze_scale, push, write_columns
 
@@ -95,6 +96,8 @@ class Desk(NamedTuple):
         What the predictors say, float64, shape (6,).
     novel
         Whether one of the values is novel, bool, shape (1,).
+    rarity
+        How rarely values fall so far outside their bands, float64, shape (1,).
     point
         The forest's input, float32, shape (n_columns,).
     high, low, tree_high, tree_low
@@ -108,6 +111,7 @@ class Desk(NamedTuple):
     row: NDArray[np.float64]
     panel: NDArray[np.float64]
     novel: NDArray[np.bool_]
+    rarity: NDArray[np.float64]
     point: NDArray[np.float32]
     high: NDArray[np.float64]
     low: NDArray[np.float64]
@@ -126,6 +130,7 @@ def make_desk(models: Models) -> Desk:
         np.empty(models.metric.shape[1]),
         np.empty(N_PREDICTORS),
         np.zeros(1, np.bool_),
+        np.zeros(1),
         np.empty(n_columns, np.float32),
         np.empty(n_columns),
         np.empty(n_columns),
@@ -248,7 +253,11 @@ def _count(course: Record, known: float, time_decay: float) -> None:
 
 @inner
 def _expect(models: Models, model: int, window: int, place: int, columns: Columns, desk: Desk) -> None:
-    """Write expectation and band of every metric, then let them learn from the values that are there."""
+    """Write expectation and band of every metric, then let them learn from the values that are there.
+
+    How far they fell outside is compared with a season ago and with what is usual.
+    """
+    excess = 0.0
     for metric in range(desk.row.shape[0]):
         band = models.metric[model, metric]["expected"]
         past_middle = models.metric[model, metric]["season"]["past_middle"]
@@ -258,7 +267,12 @@ def _expect(models: Models, model: int, window: int, place: int, columns: Column
         columns.lower[window, place, metric] = said.lower
         columns.upper[window, place, metric] = said.upper
         if not np.isnan(desk.row[metric]):
+            excess = max(excess, excess_of(said, desk.row[metric]))
             learn(band, past_middle, desk.panel, said, desk.row[metric])
+    record = models.model[model]
+    moment = record["season"]
+    desk.rarity[0] = rarity_of(record["surprise"], excess - moment["past_top_excess"])
+    moment["top_excess"] = max(moment["top_excess"], excess)
 
 
 @inner
@@ -315,7 +329,9 @@ def _second_half(
             _take_up(models, plan, model, index, desk)
             time_ms = models.waiting.times_ms[model, index]
         score = score_keeping(models.forest, model, desk.scratch, _ahead(rows, cell))
-        verdict = _judge(models, plan, pace, model, time_ms, score, desk)
+        # Rows that waited were compared with their bands when they came; only the last is at hand.
+        rarity = desk.rarity[0] if index + 1 >= n_waited else 0.0
+        verdict = _judge(models, plan, pace, model, time_ms, score, rarity, desk)
         if index + 1 >= n_waited:
             columns.status[window, place] = SCORED
             columns.score[window, place] = score
@@ -331,13 +347,27 @@ def _second_half(
 
 @inner
 def _judge(
-    models: Models, plan: Plan, pace: Pace, model: int, time_ms: int, score: float, desk: Desk
+    models: Models,
+    plan: Plan,
+    pace: Pace,
+    model: int,
+    time_ms: int,
+    score: float,
+    rarity: float,
+    desk: Desk,
 ) -> Verdict:
     """Judge a score, and enter it into the season."""
     record = models.model[model]
     moment = record["season"]
     verdict = judge(
-        record["alarm"], moment["past_top_score"], pace, plan.rhythm.rest_ms, time_ms, score, desk.novel[0]
+        record["alarm"],
+        moment["past_top_score"],
+        pace,
+        plan.rhythm.rest_ms,
+        time_ms,
+        score,
+        desk.novel[0],
+        rarity,
     )
     moment["top_score"] = max(moment["top_score"], score)
     return verdict
