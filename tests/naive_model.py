@@ -120,8 +120,48 @@ def squash(ratio: float) -> float:
 
 
 @dataclass
+class Surprise:
+    """How far values fall outside their bands, in logarithms, against the mean of the peaks so far."""
+
+    season: Season
+    slots: list[int] = field(default_factory=list)
+    excesses: list[float] = field(default_factory=list)
+    usual: float = 0.2
+    n_peaks: int = 8
+    peak: float = 0.0
+
+    def forget_season(self) -> None:
+        self.slots, self.excesses = [], []
+
+    def rarity(self, time_ms: int, excess: float) -> float:
+        """Return what exceeds the season before, in units of the mean."""
+        past = self.season.around(time_ms, hours=1)
+        beyond = excess - max([0.0, *(e for s, e in zip(self.slots, self.excesses, strict=True) if s in past)])
+        self.slots.append(self.season.slot(time_ms))
+        self.excesses.append(excess)
+        if beyond > 0:
+            self.peak = max(self.peak, min(beyond, 6 * self.usual))
+            return beyond / self.usual
+        if self.peak > 0:
+            self.n_peaks = min(self.n_peaks + 1, 64)
+            self.usual += (self.peak - self.usual) / self.n_peaks
+            self.peak = 0.0
+        return 0.0
+
+
+def excess(said: tuple[float, float, float], value: float) -> float:
+    """Return the logarithm of how many times the reach of its side of the band a value is off, 0 to 3."""
+    expected, lower, upper = said
+    reach = upper - expected if value >= expected else expected - lower
+    off = abs(value - expected)
+    if math.isnan(expected) or off <= reach:
+        return 0.0
+    return min(3.0, math.log(off / reach)) if reach > 0 else 3.0
+
+
+@dataclass
 class Rule:
-    """Discounted score, alarm and grade: steps 4 to 6 of the design."""
+    """Discounted score, alarm and grade."""
 
     season: Season
     decay: float
@@ -131,20 +171,32 @@ class Rule:
     usual: float = 0.0
     echo: float = 0.0
     fatigue: float = 0.0
+    lasting: float = 0.0
 
-    def judge(self, time_ms: int, score: float, *, novel: bool) -> tuple[float, float]:
+    @property
+    def youth(self) -> float:
+        """What bars are higher by in the first five days, of at least 256 and at most 1,440 windows."""
+        days = min(max(5 * DAY_MS / self.season.interval_ms, 256), 1440)
+        return 1.2 * max(0.0, 1 - len(self.scores) / days)
+
+    def judge(self, time_ms: int, score: float, *, novel: bool, rarity: float) -> tuple[float, float]:
         """Return grade and threshold."""
         if self.times:
             hours = (time_ms - self.times[-1]) / HOUR_MS
-            self.echo *= math.exp(-hours / 36)
+            self.echo *= math.exp(-hours / 12)
             self.fatigue *= math.exp(-hours / (14 * 24))
         else:
             self.usual = score
         slots = self.season.around(time_ms, hours=2)
         past = [s for t, s in zip(self.times, self.scores, strict=True) if self.season.slot(t) in slots]
         excuse = self.usual if novel else max([self.usual, *past])
-        surplus = score - excuse - 0.55
-        threshold = excuse + 0.55 + self.echo + self.fatigue
+        before = self.lasting
+        if len(self.scores) >= 32:
+            self.lasting = (2 * (score - excuse) + 23 * before) / 25
+        bar = 0.45 if rarity >= 5 else 1.5
+        surplus = max(score - excuse - bar, self.lasting - 0.35) - self.youth
+        needed = self.echo + self.fatigue + self.youth
+        threshold = excuse + min(bar + needed, before + (0.35 + needed - before) * 25 / 2)
         rested = not self.alarms or time_ms - self.alarms[-1][0] > min(
             6 * HOUR_MS, 72 * self.season.interval_ms
         )
@@ -263,17 +315,19 @@ class Model:
 
     def __post_init__(self) -> None:
         self.bands = [Band() for _ in range(self.n_metrics)]
+        self.surprise = Surprise(self.season)
         self.restart()
 
     def restart(self) -> None:
         self.metrics = [Metric(self.season) for _ in range(self.n_metrics)]
         self.rule = Rule(self.season, self.decay)
+        self.surprise.forget_season()
         self.forget()
 
     def observe(self, time_ms: int, row: Row) -> Said:
         row = [value if math.isfinite(value) else math.nan for value in row]
         self.known_shares.append(sum(not math.isnan(value) for value in row) / len(row))
-        said = self.expect(time_ms, row)
+        said, rarity = self.expect(time_ms, row)
         if self.known_shares[-1] == 0:
             return said
         self.rows.append((time_ms, row))
@@ -281,31 +335,31 @@ class Model:
             columns = [[values[i] for _, values in self.rows] for i in range(self.n_metrics)]
             self.scales = [Scale.of([v for v in column if not math.isnan(v)]) for column in columns]
             self.restart()
-            for old_time, old_row in self.rows:
-                verdict = self.step(old_time, old_row)
-        else:
-            verdict = self.step(time_ms, row)
+            for old_time, old_row in self.rows[:-1]:
+                self.step(old_time, old_row, rarity=0.0)
+        verdict = self.step(time_ms, row, rarity=rarity)
         if self.scales:
             said.score, said.grade, said.threshold = verdict
             said.confidence = self.confidence()
         return said
 
-    def expect(self, time_ms: int, row: Row) -> Said:
-        said = Said([], [], [])
+    def expect(self, time_ms: int, row: Row) -> tuple[Said, float]:
+        said, outside = Said([], [], []), [0.0]
         for metric, band, value in zip(self.metrics, self.bands, row, strict=True):
             triple = (math.nan, math.nan, math.nan)
             if metric.values:
                 panel = band.panel(metric, time_ms)
                 triple = band.forecast(panel)
                 if not math.isnan(value):
+                    outside.append(excess(triple, value))
                     band.learn(panel, triple, value)
             elif not math.isnan(value):
                 band.levels = [value] * 4
             for ends, end in zip((said.expected, said.lower, said.upper), triple, strict=True):
                 ends.append(end)
-        return said
+        return said, self.surprise.rarity(time_ms, max(outside))
 
-    def step(self, time_ms: int, row: Row) -> tuple[float, float, float]:
+    def step(self, time_ms: int, row: Row, *, rarity: float) -> tuple[float, float, float]:
         novel = False
         for metric, value in zip(self.metrics, row, strict=True):
             if not math.isnan(value):
@@ -317,7 +371,7 @@ class Model:
         for metric, scale in zip(self.metrics, self.scales, strict=True):
             point += scale.apply(metric.features()) if metric.values else [0.0] * 5
         score = self.score_and_update(point)
-        return score, *self.rule.judge(time_ms, score, novel=novel)
+        return score, *self.rule.judge(time_ms, score, novel=novel, rarity=rarity)
 
     def confidence(self) -> float:
         quality = 0.0

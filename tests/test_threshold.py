@@ -1,5 +1,6 @@
 """Scores to alarms: each part of the rule on scores made by hand."""
 
+import copy
 import math
 
 import numpy as np
@@ -16,7 +17,19 @@ from detector.model.season import (
     slots_of,
     turn_to,
 )
-from detector.model.threshold import ALARM, THETA, Verdict, confidence, judge, make_pace, reset_alarm
+from detector.model.threshold import (
+    ALARM,
+    LASTING,
+    RARE,
+    STRONG,
+    SUPPORTED,
+    YOUTH,
+    Verdict,
+    confidence,
+    judge,
+    make_pace,
+    reset_alarm,
+)
 
 INTERVAL_MS = 300_000
 CALM = 0.8
@@ -25,9 +38,9 @@ PACE = make_pace(DECAY, INTERVAL_MS)
 
 
 class Bench:
-    """A rule that has seen a day of calm scores."""
+    """A rule that has seen calm scores for longer than it is young."""
 
-    def __init__(self, interval_ms: int = INTERVAL_MS, n_calm: int = 400) -> None:
+    def __init__(self, interval_ms: int = INTERVAL_MS, n_calm: int = 1500) -> None:
         self.interval_ms = interval_ms
         self.rhythm = rhythm_of(interval_ms)
         self.ring = allocate_ring(1, 1, self.rhythm)
@@ -41,13 +54,13 @@ class Bench:
         for _ in range(n_calm):
             self.score(CALM)
 
-    def score(self, value: float, *, novel: bool = False) -> Verdict:
+    def score(self, value: float, *, novel: bool = False, rarity: float = 0.0) -> Verdict:
         """Judge the next score."""
         self.time_ms += self.interval_ms
         slot = slots_of(self.rhythm, np.array([self.time_ms]))[0]
         turn_to(self.ring, self.rhythm, 0, self.moment, self.ranges, slot)
         past, rest_ms = self.moment["past_top_score"], self.rhythm.rest_ms
-        verdict = judge(self.alarm, past, self.pace, rest_ms, self.time_ms, value, novel)
+        verdict = judge(self.alarm, past, self.pace, rest_ms, self.time_ms, value, novel, rarity)
         self.moment["top_score"] = max(self.moment["top_score"], value)
         return Verdict(*verdict)
 
@@ -57,77 +70,118 @@ class Bench:
             self.score(value)
 
 
-def test_an_alarm_begins_where_the_threshold_says() -> None:
-    """A calm mean plus theta; the grade of a bare pass is 1 - exp(-0.1)."""
+def test_a_strong_score_alarms_where_the_threshold_says() -> None:
+    """A calm mean plus the bar; the grade of a bare pass is 1 - exp(-0.1)."""
     _, threshold = Bench().score(CALM)
-    assert threshold == pytest.approx(CALM + THETA)
+    assert threshold == pytest.approx(CALM + STRONG)
     assert Bench().score(threshold - 1e-3).grade == 0
     assert Bench().score(threshold + 1e-9).grade == pytest.approx(1 - math.exp(-0.1))
     assert Bench().score(threshold + 1).grade == pytest.approx(1 - math.exp(-1.1))
 
 
+def test_a_rare_value_supports_a_lower_score() -> None:
+    """One that is only unusual does not."""
+    assert Bench().score(CALM + SUPPORTED + 0.01, rarity=RARE).grade > 0
+    assert Bench().score(CALM + SUPPORTED - 0.01, rarity=RARE).grade == 0
+    assert Bench().score(CALM + STRONG - 0.01, rarity=RARE - 0.01).grade == 0
+
+
+def test_scores_that_last_alarm_at_a_lower_level() -> None:
+    """Within two hours at twice what has to last; single ones of the same height never."""
+    bench = Bench()
+    grades = [bench.score(CALM + 2 * LASTING).grade for _ in range(24)]
+    first = next(window for window, grade in enumerate(grades) if grade > 0)
+    assert 4 < first < 12
+    lonely = Bench()
+    for _ in range(24):
+        assert lonely.score(CALM + 2 * LASTING).grade == 0
+        lonely.wait(2)
+
+
+def test_the_threshold_is_the_score_that_would_have_alarmed() -> None:
+    """Also where scores have been high for a while: there less is enough."""
+    thresholds = []
+    for n_high in range(0, 9, 2):
+        bench = Bench()
+        for _ in range(n_high):
+            bench.score(CALM + 2 * LASTING)
+        thresholds.append(copy.deepcopy(bench).score(CALM).threshold)
+        assert copy.deepcopy(bench).score(thresholds[-1] - 1e-6).grade == 0
+        assert bench.score(thresholds[-1] + 1e-6).grade > 0
+    assert thresholds[0] == pytest.approx(thresholds[1], abs=0.01)
+    assert thresholds[0] > thresholds[-1] + 1
+
+
+def test_the_bars_of_a_young_model_are_higher() -> None:
+    """They come down in five days; with windows of an hour not before the sample is full."""
+    for interval_ms, windows in ((INTERVAL_MS, 1440), (HOUR_MS, 256), (10_000, 1440)):
+        bench = Bench(interval_ms=interval_ms, n_calm=windows // 2)
+        assert bench.score(CALM).threshold == pytest.approx(CALM + STRONG + YOUTH / 2, abs=0.01)
+        assert Bench(interval_ms=interval_ms, n_calm=windows).score(CALM).threshold == pytest.approx(
+            CALM + STRONG
+        )
+
+
 def test_no_second_alarm_within_six_hours() -> None:
     """However high; after them a higher one alarms again."""
     bench = Bench()
-    assert bench.score(2.0).grade > 0
+    assert bench.score(3.0).grade > 0
     bench.wait(5.9)
-    assert bench.score(6.0).grade == 0
+    assert bench.score(8.0).grade == 0
     bench.wait(0.2)
-    assert bench.score(6.0).grade > 0
+    assert bench.score(8.0).grade > 0
 
 
 def test_rest_is_time_and_not_windows() -> None:
     """Daily data may alarm on the next day."""
-    bench = Bench(interval_ms=DAY_MS, n_calm=60)
-    assert bench.score(2.0).grade > 0
-    assert bench.score(4.0).grade > 0
+    bench = Bench(interval_ms=DAY_MS, n_calm=300)
+    assert bench.score(3.0).grade > 0
+    assert bench.score(6.0).grade > 0
 
 
 def test_the_echo_of_an_alarm_asks_for_more_and_fades() -> None:
-    """A lesser one is its aftermath for a day; days later it is news again."""
+    """A lesser one is its aftermath for some hours; days later it is news again."""
     for hours, alarms in ((8, False), (100, True)):
         bench = Bench()
-        assert bench.score(2.0).grade > 0
+        assert bench.score(4.0).grade > 0
         bench.wait(hours)
-        assert (bench.score(1.8).grade > 0) == alarms
+        assert (bench.score(3.0).grade > 0) == alarms
 
 
 def test_each_alarm_tires_for_two_weeks() -> None:
     """After ten alarms the bar is higher by nearly one; it comes down by half in ten days."""
     bench = Bench()
-    for _ in range(10):
-        bench.alarm["fatigue"] += 0.1
-    bench.alarm["last_alarm_ms"] = 0
+    bench.alarm["fatigue"], bench.alarm["last_alarm_ms"] = 1.0, bench.time_ms
     tired = bench.score(CALM).threshold
     bench.wait(14 * 24 * math.log(2))
     rested = bench.score(CALM).threshold
-    assert tired == pytest.approx(CALM + THETA + 1.0, abs=0.01)
-    assert rested == pytest.approx(CALM + THETA + 0.5, abs=0.01)
+    assert tired == pytest.approx(CALM + STRONG + 1.0, abs=0.01)
+    assert rested == pytest.approx(CALM + STRONG + 0.5, abs=0.01)
 
 
 def test_what_was_as_unusual_yesterday_is_excused_unless_the_value_is_novel() -> None:
     """A daily job that scores high is no alarm on its second day, at its time or two hours off."""
     for novel in (False, True):
         bench = Bench()
-        bench.score(2.0)
+        bench.score(3.0)
         bench.alarm["echo"] = bench.alarm["fatigue"] = 0.0
         bench.wait(24 + 1.5)
-        assert (bench.score(2.0, novel=novel).grade > 0) == novel
+        assert (bench.score(3.0, novel=novel).grade > 0) == novel
         late = Bench()
-        late.score(2.0)
+        late.score(3.0)
         late.alarm["echo"] = late.alarm["fatigue"] = 0.0
         late.wait(24 + 3)
-        assert late.score(2.0).grade > 0
+        assert late.score(3.0).grade > 0
 
 
 def test_windows_of_seconds_do_not_mute_for_hours() -> None:
     """Below five minutes the rest is 72 windows."""
     bench = Bench(interval_ms=10_000)
-    assert bench.score(2.0).grade > 0
+    assert bench.score(3.0).grade > 0
     bench.wait(71 * 10_000 / HOUR_MS)
-    assert bench.score(6.0).grade == 0
+    assert bench.score(8.0).grade == 0
     bench.wait(2 * 10_000 / HOUR_MS)
-    assert bench.score(6.0).grade > 0
+    assert bench.score(8.0).grade > 0
 
 
 @pytest.mark.parametrize("n_calm", [0, 31])
