@@ -136,7 +136,9 @@ class Surprise:
     def rarity(self, time_ms: int, excess: float) -> float:
         """Return what exceeds the season before, in units of the mean."""
         past = self.season.around(time_ms, hours=1)
-        beyond = excess - max([0.0, *(e for s, e in zip(self.slots, self.excesses, strict=True) if s in past)])
+        beyond = excess - max(
+            [0.0, *(e for s, e in zip(self.slots, self.excesses, strict=True) if s in past)]
+        )
         self.slots.append(self.season.slot(time_ms))
         self.excesses.append(excess)
         if beyond > 0:

@@ -68,8 +68,8 @@ ALARM = np.dtype(
     ],
     align=True,
 )
-"""Per model: scores so far and their discounted mean, mean of the last discounted scores, end of the last scored window,
-and what alarms have left."""
+"""Per model: scores so far and their discounted mean, mean of the last discounted scores, end of the last scored
+window, and what alarms have left."""
 
 
 class Pace(NamedTuple):
