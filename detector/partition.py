@@ -18,7 +18,7 @@ from detector.roster import Entity, Roster, partition_of, seed_of
 from features.block import FeatureBlock
 from storage.records import Checkpoint, Marker
 
-CHECKPOINT_VERSION = 3
+CHECKPOINT_VERSION = 4
 GROUP_SIZE = 32
 """Models a checkpoint document: about a megabyte compressed, far below what a cluster accepts."""
 
