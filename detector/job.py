@@ -17,6 +17,7 @@ from detector.journal_entry import JournalEntry
 from detector.memory import Memory
 from detector.model.fleet import ModelSettings
 from detector.model.plugin_settings import PLUGIN_TREES, TrcfSettings
+from detector.model.threshold import bars_of
 from detector.partition import Partition, select
 from detector.roster import Entity, log_names, partition_count, partition_of
 from features.block import FeatureBlock
@@ -277,6 +278,7 @@ def model_settings(config: DetectorConfig) -> ModelSettings:
         interval_ms=config.interval.milliseconds,
         recency_emphasis=config.recency_emphasis,
         **_kind_of_models(config),
+        bars=bars_of(config.sensitivity),
     )
 
 

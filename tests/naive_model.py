@@ -198,7 +198,7 @@ class Rule:
         bar = 0.45 if rarity >= 5 else 1.5
         surplus = max(score - excuse - bar, self.lasting - 0.35) - self.youth
         needed = self.echo + self.fatigue + self.youth
-        threshold = excuse + min(bar + needed, before + (0.35 + needed - before) * 25 / 2)
+        threshold = max(0.0, excuse + min(bar + needed, before + (0.35 + needed - before) * 25 / 2))
         rested = not self.alarms or time_ms - self.alarms[-1][0] > min(
             6 * HOUR_MS, 72 * self.season.interval_ms
         )

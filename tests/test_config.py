@@ -94,6 +94,7 @@ def test_a_minimal_detector_has_the_plugins_defaults(tmp_path: Path) -> None:
     assert (config.window_delay_ms, config.history_windows, config.recency_emphasis) == (0, 40, 2560)
     assert (config.category_field, config.filter_query, config.shingle_size) == ((), None, None)
     assert config.detector_id == "checkout"
+    assert config.sensitivity == 0.5
 
 
 def test_an_export_of_the_plugin_loads_unchanged(tmp_path: Path) -> None:
@@ -180,6 +181,7 @@ RENEWED: list[dict[str, Any]] = [
     {"category_field": ["host"]},
     {"shingle_size": 8},
     {"recency_emphasis": 100},
+    {"sensitivity": 0.8},
     {
         "feature_attributes": [
             {"feature_name": "latency", "aggregation_query": {"a": {"max": {"field": "ms"}}}}
@@ -326,6 +328,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"history": 0}, "`history` must be at least 1, got 0"),
     ({"history": 10_001}, "`history` must be at most 10000, got 10001"),
     ({"history": 2.0}, "`history` must be a whole number, got 2.0"),
+    ({"sensitivity": 1.5}, "`sensitivity` must be at most 1, got 1.5"),
+    ({"sensitivity": -0.1}, "`sensitivity` must be at least 0, got -0.1"),
     ({"recency_emphasis": 1}, "`recency_emphasis` must be at least 2, got 1"),
     ({"recency_emphasis": 10**30}, "`recency_emphasis` must be at most 2147483647, got 1000"),
     ({"shingle_size": 0}, "`shingle_size` must be at least 1, got 0"),

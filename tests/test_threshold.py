@@ -19,12 +19,15 @@ from detector.model.season import (
 )
 from detector.model.threshold import (
     ALARM,
+    DEFAULT_BARS,
     LASTING,
     RARE,
     STRONG,
     SUPPORTED,
     YOUTH,
+    Bars,
     Verdict,
+    bars_of,
     confidence,
     judge,
     make_pace,
@@ -40,7 +43,8 @@ PACE = make_pace(DECAY, INTERVAL_MS)
 class Bench:
     """A rule that has seen calm scores for longer than it is young."""
 
-    def __init__(self, interval_ms: int = INTERVAL_MS, n_calm: int = 1500) -> None:
+    def __init__(self, interval_ms: int = INTERVAL_MS, n_calm: int = 1500, bars: Bars = DEFAULT_BARS) -> None:
+        self.bars = bars
         self.interval_ms = interval_ms
         self.rhythm = rhythm_of(interval_ms)
         self.ring = allocate_ring(1, 1, self.rhythm)
@@ -60,7 +64,7 @@ class Bench:
         slot = slots_of(self.rhythm, np.array([self.time_ms]))[0]
         turn_to(self.ring, self.rhythm, 0, self.moment, self.ranges, slot)
         past, rest_ms = self.moment["past_top_score"], self.rhythm.rest_ms
-        verdict = judge(self.alarm, past, self.pace, rest_ms, self.time_ms, value, novel, rarity)
+        verdict = judge(self.alarm, past, self.pace, self.bars, rest_ms, self.time_ms, value, novel, rarity)
         self.moment["top_score"] = max(self.moment["top_score"], value)
         return Verdict(*verdict)
 
@@ -120,6 +124,28 @@ def test_the_bars_of_a_young_model_are_higher() -> None:
         assert Bench(interval_ms=interval_ms, n_calm=windows).score(CALM).threshold == pytest.approx(
             CALM + STRONG
         )
+
+
+def test_what_an_alarm_takes_falls_with_the_sensitivity() -> None:
+    """To twice at 0 and half at 1; 0.5 is the default."""
+    thresholds = [Bench(bars=bars_of(sensitivity)).score(CALM).threshold for sensitivity in (0, 0.5, 0.75, 1)]
+    assert thresholds == pytest.approx([CALM + times * STRONG for times in (2, 1, 2**-0.5, 0.5)])
+    assert bars_of(0.5) == DEFAULT_BARS
+
+
+def test_parts_can_be_turned_off() -> None:
+    """What the benchmark does to see what each is worth."""
+    deaf = Bench(bars=Bars(strong=math.inf, lasting=math.inf))
+    assert deaf.score(50.0).grade == 0
+    assert deaf.score(50.0, rarity=RARE).grade > 0
+    fresh = Bench(bars=Bars(uses_echo=False, fatigue_step=0.0))
+    assert fresh.score(5.0).grade > 0
+    fresh.wait(7)
+    assert fresh.score(4.0).grade > 0
+    forgetful = Bench(bars=Bars(uses_season=False, uses_echo=False))
+    assert forgetful.score(3.0).grade > 0
+    forgetful.wait(24)
+    assert forgetful.score(3.0).grade > 0
 
 
 def test_no_second_alarm_within_six_hours() -> None:

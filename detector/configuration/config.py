@@ -31,6 +31,7 @@ DEFAULT_SHINGLE = 8
 HISTORY_BEYOND_SHINGLE = 32
 """Windows read for a new model beyond those that fill the first shingle."""
 RECENCY_EMPHASIS = 2_560
+SENSITIVITY = 0.5
 """Ten times the 256 points a tree holds."""
 LARGEST_INTEGER = 2**31 - 1
 LONGEST_DELAY_MS = 366 * 86_400_000
@@ -94,6 +95,13 @@ class DetectorConfig(BaseModel):
         ge=2,
         le=LARGEST_INTEGER,
         description="After so many windows a point counts a third (1/e) of a new one.",
+    )
+    sensitivity: float = Field(
+        default=SENSITIVITY,
+        strict=True,
+        ge=0.0,
+        le=1.0,
+        description="Own extension: 0 = few and strong alarms, 1 = many; default 0.5, which is what was measured.",
     )
     shingle_size: int | None = Field(
         default=None,
@@ -205,6 +213,14 @@ class DetectorConfig(BaseModel):
             raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _sensitivity_fits(self) -> Self:
+        """Refuse a sensitivity that would have no effect."""
+        if self.is_trcf and self.sensitivity != SENSITIVITY:
+            msg = f"must not set `sensitivity` with the profile `trcf`, got {self.sensitivity}; use `rules` there"
+            raise ValueError(msg)
+        return self
+
     @property
     def is_trcf(self) -> bool:
         """Whether the models are the plugin's kind."""
@@ -254,6 +270,11 @@ class DetectorConfig(BaseModel):
         text = json.dumps(self._essence(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
+    @property
+    def _other_sensitivity(self) -> list[float]:
+        """The sensitivity, if it is not the default: a new key must not cost the models there are."""
+        return [] if self.sensitivity == SENSITIVITY else [self.sensitivity]
+
     def _essence(self) -> dict[str, Any]:
         """Return what models are made for; spelling, order of keys and defaults left out.
 
@@ -265,7 +286,7 @@ class DetectorConfig(BaseModel):
             "features": [[feature.feature_name, feature.aggregation] for feature in source.features],
             "interval_ms": source.interval.milliseconds,
             "calendar": self.timezone if source.interval.is_calendar else None,
-            "model": [self.shingle_size, self.recency_emphasis],
+            "model": [self.shingle_size, self.recency_emphasis, *self._other_sensitivity],
         } | self._essence_of_trcf()
 
     def _essence_of_trcf(self) -> dict[str, Any]:

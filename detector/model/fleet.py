@@ -16,6 +16,7 @@ from detector.model.arrays import check, copy_onto, named_arrays
 from detector.model.plugin_settings import PLUGIN_SHINGLE, TrcfSettings
 from detector.model.season import Rhythm, rhythm_of, slots_of
 from detector.model.state import Models, allocate_models, begin, lines_of
+from detector.model.threshold import DEFAULT_BARS, Bars
 from detector.model.transform import N_COLUMNS
 from detector.model.walk import MAX_WARM_UP, Columns, Plan, Rows, walk
 
@@ -52,6 +53,8 @@ class ModelSettings:
         Trees of a forest, points kept by a tree, and bytes of a column of a point, 1 or 2 (see `ForestShape`).
     trcf
         Settings of the plugin's kind of models; None = the default kind. Its points have two bytes a column.
+    bars
+        What an alarm of the default kind takes.
     """
 
     n_features: int
@@ -62,6 +65,7 @@ class ModelSettings:
     sample_size: int = SAMPLE_SIZE
     code_bytes: int = 1
     trcf: TrcfSettings | None = None
+    bars: Bars = DEFAULT_BARS
 
     def __post_init__(self) -> None:
         for name in ("n_features", "interval_ms", "shingle_size", "recency_emphasis"):
@@ -88,7 +92,8 @@ class ModelSettings:
     @property
     def plan(self) -> Plan:
         """What the kernel needs to know."""
-        return Plan(self.rhythm, 1.0 / self.recency_emphasis, self.interval_ms, self.shingle_size or 0)
+        decay = 1.0 / self.recency_emphasis
+        return Plan(self.rhythm, decay, self.interval_ms, self.shingle_size or 0, self.bars)
 
 
 class ScoredBlock(NamedTuple):

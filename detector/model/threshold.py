@@ -97,6 +97,43 @@ class Pace(NamedTuple):
     youth_windows: float
 
 
+class Bars(NamedTuple):
+    """What an alarm takes; the benchmark turns parts of the rule off by other values.
+
+    Attributes
+    ----------
+    strong, lasting, supported, youth
+        See the constants; inf turns one off, 0 the youth.
+    fatigue_step
+        What an alarm adds to all bars for two weeks.
+    uses_echo, uses_season, uses_novelty
+        Whether the last alarm's surplus must be exceeded, yesterday's scores excuse today's, and a novel value undoes
+        that.
+    """
+
+    strong: float = STRONG
+    lasting: float = LASTING
+    supported: float = SUPPORTED
+    youth: float = YOUTH
+    fatigue_step: float = FATIGUE_STEP
+    uses_echo: bool = True
+    uses_season: bool = True
+    uses_novelty: bool = True
+
+
+DEFAULT_BARS = Bars()
+
+
+SENSITIVITY = 0.5
+"""Between 0 and 1; the one that the bars were measured at."""
+
+
+def bars_of(sensitivity: float) -> Bars:
+    """Return the bars of a sensitivity: twice the usual ones at 0, half of them at 1."""
+    factor = 4.0 ** (SENSITIVITY - sensitivity)
+    return Bars(strong=factor * STRONG, lasting=factor * LASTING, supported=factor * SUPPORTED)
+
+
 class Verdict(NamedTuple):
     """What one score means: grade in 0..1 (0 = no alarm) and the score that an alarm would have taken."""
 
@@ -140,6 +177,7 @@ def judge(
     alarm: Record,
     past_top_score: float,
     pace: Pace,
+    bars: Bars,
     rest_ms: int,
     time_ms: int,
     score: float,
@@ -155,30 +193,32 @@ def judge(
     _fade(alarm, pace, time_ms)
     is_first = alarm["n_scores"] == 0
     usual = score if is_first else alarm["mean_score"]
-    if not novel:
+    if bars.uses_season and not (novel and bars.uses_novelty):
         usual = max(usual, past_top_score)
     is_meant = alarm["n_scores"] >= MEANT_AFTER
     before = alarm["lasting"]
     if is_meant:
         alarm["lasting"] += LASTING_WEIGHT * (score - usual - before)
-    bar = SUPPORTED if rarity >= RARE else STRONG
-    youth = YOUTH * max(0.0, 1.0 - alarm["n_scores"] / pace.youth_windows)
-    surplus = max(score - usual - bar, alarm["lasting"] - LASTING) - youth
+    bar = min(bars.supported, bars.strong) if rarity >= RARE else bars.strong
+    youth = bars.youth * max(0.0, 1.0 - alarm["n_scores"] / pace.youth_windows)
+    surplus = max(score - usual - bar, alarm["lasting"] - bars.lasting) - youth
     needed = alarm["echo"] + alarm["fatigue"]
     rested = alarm["last_alarm_ms"] == NEVER_MS or time_ms - alarm["last_alarm_ms"] > rest_ms
     grade = 0.0
     if rested and is_meant and surplus >= needed:
         grade = 1.0 - np.exp(-surplus - GRADE_FLOOR)
-        alarm["echo"] = max(alarm["echo"], surplus)
-        alarm["fatigue"] += FATIGUE_STEP
+        if bars.uses_echo:
+            alarm["echo"] = max(alarm["echo"], surplus)
+        alarm["fatigue"] += bars.fatigue_step
         alarm["last_alarm_ms"] = time_ms
     # The mean score forgets as the forest's sample does.
     weight = 1.0 if is_first else max(pace.time_decay, 1.0 / (alarm["n_scores"] + 2.0))
     alarm["mean_score"] += (score - alarm["mean_score"]) * weight
     alarm["n_scores"] += 1
     needed += youth
-    lasting_bar = before + (LASTING + needed - before) / LASTING_WEIGHT
-    return Verdict(grade, usual + min(bar + needed, lasting_bar))
+    lasting_bar = before + (bars.lasting + needed - before) / LASTING_WEIGHT
+    # Where scores have been high long enough, any score alarms.
+    return Verdict(grade, max(0.0, usual + min(bar + needed, lasting_bar)))
 
 
 @inner

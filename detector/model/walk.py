@@ -20,7 +20,7 @@ from detector.model.season import Record, Rhythm, enter, turn_to
 from detector.model.shingle import push_shingle, write_shingle
 from detector.model.state import Lines, Models, ask_for_records, forget_waiting, restart
 from detector.model.surprise import excess_of, rarity_of
-from detector.model.threshold import Pace, Verdict, confidence, judge, make_pace
+from detector.model.threshold import Bars, Pace, Verdict, confidence, judge, make_pace
 from detector.model.transform import N_COLUMNS, clean, freeze_scale, push, write_columns
 
 ABSENT, WARMING_UP, SCORED = 0, 1, 2
@@ -53,12 +53,15 @@ class Plan(NamedTuple):
         Nominal distance of two windows in milliseconds.
     shingle_size
         Windows in the forest's input; 0 = the five columns a metric.
+    bars
+        What an alarm takes.
     """
 
     rhythm: Rhythm
     time_decay: float
     interval_ms: int
     shingle_size: int
+    bars: Bars
 
 
 class Rows(NamedTuple):
@@ -363,6 +366,7 @@ def _judge(
         record["alarm"],
         moment["past_top_score"],
         pace,
+        plan.bars,
         plan.rhythm.rest_ms,
         time_ms,
         score,
