@@ -5,16 +5,23 @@ clusters or the clock, and stays quick to import.
 """
 
 import json
-from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from detector.configuration.names import DetectorName, FieldName, IndexName, Profile, ProfileName, ZoneName
+from detector.configuration.names import (
+    DetectorName,
+    FieldName,
+    IndexName,
+    Profile,
+    ProfileName,
+    ZoneName,
+    refuse_one_key,
+    refuse_repeated,
+)
 from detector.configuration.not_yet import NotYet, not_yet
 from detector.configuration.period import Duration, duration
-from detector.configuration.problem import quoted
 from detector.configuration.rules import Rules, directions, margins
 from features.feature import Feature
 from features.source import Source
@@ -101,7 +108,7 @@ class DetectorConfig(BaseModel):
         strict=True,
         ge=0.0,
         le=1.0,
-        description="Own extension: 0 = few and strong alarms, 1 = many; default 0.5, which is what was measured.",
+        description="Own extension: 0 few, 1 many anomalies.",
     )
     shingle_size: int | None = Field(
         default=None,
@@ -176,9 +183,9 @@ class DetectorConfig(BaseModel):
             got = f"{len(features)} that are disabled; enable one" if features else "none; add one"
             msg = f"must hold at least one enabled feature, got {got}"
             raise ValueError(msg)
-        _refuse_repeated("feature_name", [feature.feature_name for feature in features])
-        _refuse_repeated("name of an aggregation", [feature.aggregation_name for feature in features])
-        _refuse_one_key([feature.feature_name for feature in features])
+        refuse_repeated("feature_name", [feature.feature_name for feature in features])
+        refuse_repeated("name of an aggregation", [feature.aggregation_name for feature in features])
+        refuse_one_key([feature.feature_name for feature in features])
         return features
 
     @field_validator("detection_interval")
@@ -200,24 +207,19 @@ class DetectorConfig(BaseModel):
     @field_validator("category_field")
     @classmethod
     def _distinct_fields(cls, fields: tuple[str, ...]) -> tuple[str, ...]:
-        _refuse_repeated("field", fields)
-        _refuse_one_key(fields)
+        refuse_repeated("field", fields)
+        refuse_one_key(fields)
         return fields
 
     @model_validator(mode="after")
-    def _shingle_fits(self) -> Self:
-        """Refuse more columns than a forest can hold."""
+    def _fits_together(self) -> Self:
+        """Refuse more columns than a forest can hold, and a sensitivity without effect."""
+        if self.is_trcf and self.sensitivity != SENSITIVITY:
+            msg = f"must not set `sensitivity` with the profile `trcf`, got {self.sensitivity}; use `rules` there"
+            raise ValueError(msg)
         width = len(self.source.features) * (self.trcf_shingle if self.is_trcf else self.shingle_size or 1)
         if width > LARGEST_POINT:
             msg = f"must have at most {LARGEST_POINT} features times `shingle_size`, got {width}; split it"
-            raise ValueError(msg)
-        return self
-
-    @model_validator(mode="after")
-    def _sensitivity_fits(self) -> Self:
-        """Refuse a sensitivity that would have no effect."""
-        if self.is_trcf and self.sensitivity != SENSITIVITY:
-            msg = f"must not set `sensitivity` with the profile `trcf`, got {self.sensitivity}; use `rules` there"
             raise ValueError(msg)
         return self
 
@@ -270,24 +272,23 @@ class DetectorConfig(BaseModel):
         text = json.dumps(self._essence(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
-    @property
-    def _other_sensitivity(self) -> list[float]:
-        """The sensitivity, if it is not the default: a new key must not cost the models there are."""
-        return [] if self.sensitivity == SENSITIVITY else [self.sensitivity]
-
     def _essence(self) -> dict[str, Any]:
         """Return what models are made for; spelling, order of keys and defaults left out.
 
         Where the documents come from is not part of it: a new index or a better filter must not cost the models.
         """
-        source = self.source
-        return {
-            "category_field": source.category_fields,
-            "features": [[feature.feature_name, feature.aggregation] for feature in source.features],
-            "interval_ms": source.interval.milliseconds,
-            "calendar": self.timezone if source.interval.is_calendar else None,
-            "model": [self.shingle_size, self.recency_emphasis, *self._other_sensitivity],
-        } | self._essence_of_trcf()
+        source, own = self.source, self.sensitivity
+        return (
+            {
+                "category_field": source.category_fields,
+                "features": [[feature.feature_name, feature.aggregation] for feature in source.features],
+                "interval_ms": source.interval.milliseconds,
+                "calendar": self.timezone if source.interval.is_calendar else None,
+                "model": [self.shingle_size, self.recency_emphasis],
+            }
+            | self._essence_of_trcf()
+            | ({"sensitivity": own} if own != SENSITIVITY else {})
+        )
 
     def _essence_of_trcf(self) -> dict[str, Any]:
         """Return what else the plugin's kind of model is made for; nothing for the default, whose hash it leaves."""
@@ -299,21 +300,3 @@ class DetectorConfig(BaseModel):
             "ignored": margins(self.rules, names),
             "told": directions(self.rules, names),
         }
-
-
-def _refuse_repeated(what: str, names: Sequence[str]) -> None:
-    """Refuse a list in which a name stands twice."""
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        msg = f"must not repeat a {what}, got {', '.join(map(quoted, repeated))} more than once"
-        raise ValueError(msg)
-
-
-def _refuse_one_key(names: Sequence[str]) -> None:
-    """Refuse names that would be one key in the flat objects of a result, where a dot is written as `_`."""
-    by_key: dict[str, str] = {}
-    for name in names:
-        other = by_key.setdefault(name.replace(".", "_"), name)
-        if other != name:
-            msg = f"must not hold both {quoted(other)} and {quoted(name)}, which results could not tell apart"
-            raise ValueError(msg)

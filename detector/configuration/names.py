@@ -1,6 +1,7 @@
-"""Names: the texts of a detector's configuration that must have a certain form."""
+"""Names: the texts of a detector's configuration that must have a certain form, and lists of them."""
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
@@ -74,3 +75,21 @@ ProfileName = Annotated[str, AfterValidator(_profile_name)]
 """Name of a kind of model."""
 ZoneName = Annotated[str, AfterValidator(_zone_name)]
 """IANA name of a time zone."""
+
+
+def refuse_repeated(what: str, names: Sequence[str]) -> None:
+    """Refuse a list in which a name stands twice."""
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        msg = f"must not repeat a {what}, got {', '.join(map(quoted, repeated))} more than once"
+        raise ValueError(msg)
+
+
+def refuse_one_key(names: Sequence[str]) -> None:
+    """Refuse names that would be one key in the flat objects of a result, where a dot is written as `_`."""
+    by_key: dict[str, str] = {}
+    for name in names:
+        other = by_key.setdefault(name.replace(".", "_"), name)
+        if other != name:
+            msg = f"must not hold both {quoted(other)} and {quoted(name)}, which results could not tell apart"
+            raise ValueError(msg)
