@@ -104,11 +104,7 @@ class DetectorConfig(BaseModel):
         description="After so many windows a point counts a third (1/e) of a new one.",
     )
     sensitivity: float = Field(
-        default=SENSITIVITY,
-        strict=True,
-        ge=0.0,
-        le=1.0,
-        description="Own extension: 0 few, 1 many anomalies.",
+        default=SENSITIVITY, strict=True, ge=0, le=1, description="Own extension: 0 few, 1 many anomalies."
     )
     shingle_size: int | None = Field(
         default=None,
