@@ -33,13 +33,17 @@ class Season:
     def slot(self, time_ms: int) -> int:
         return (time_ms + self.slot_ms // 2) // self.slot_ms
 
+    def in_slots(self, span_ms: int) -> int:
+        """Return the nearest number of slots, the smaller of two."""
+        return math.ceil(span_ms / self.slot_ms - 0.5)
+
     def around(self, time_ms: int, hours: int) -> range:
         """Slots a season before `time_ms`, so many hours to either side, or two windows, at most three hours."""
         if not self.lag_ms:
             return range(0)
         tolerance = min(max(hours * HOUR_MS, 2 * self.interval_ms if hours else 0), 3 * HOUR_MS)
-        middle = time_ms - self.lag_ms
-        return range(self.slot(middle - tolerance), self.slot(middle + tolerance) + 1)
+        middle, reach = self.slot(time_ms) - self.in_slots(self.lag_ms), self.in_slots(tolerance)
+        return range(middle - reach, middle + reach + 1)
 
 
 @dataclass
