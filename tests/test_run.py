@@ -343,7 +343,9 @@ def test_the_sidecar_is_seen_from_outside_while_it_runs(client, node_url, index_
         Sidecar(folder, node_url, index_prefix, "--monitor", "0") as sidecar,
     ):
         page = sidecar.wait_for(lambda event: event["event"] == "started")["monitor"]
-        sidecar.wait_for(lambda event: is_poll(event) and event["results"])
+        for _ in range(2):
+            # What a poll has come to is entered after its line: behind the second line stands the first.
+            sidecar.wait_for(lambda event: is_poll(event) and event["results"])
         with urlopen(page, timeout=10) as answer:
             text = answer.read().decode()
         with urlopen(page.replace("metrics", "readyz"), timeout=10) as answer:
