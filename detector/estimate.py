@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from detector.configuration.config import DetectorConfig
 from detector.job import model_settings
 from detector.model.fleet import Fleet
-
-DAY_MS = 86_400_000
-PAGE = 10_000
+from detector.model.season import DAY_MS
+from features.query import PAGE_SIZE
 
 ENTITY_BYTES = 1_000
 """Beside its model an entity takes about this much: its name in the roster, and what results repeat of it."""
@@ -93,7 +92,7 @@ def estimate(config: DetectorConfig, n_entities: int, page_s: float | None) -> E
     n_features = len(config.source.features)
     windows_a_day = DAY_MS / config.interval.milliseconds
     models = n_entities * Fleet(model_settings(config)).model_bytes
-    read_s = None if page_s is None else page_s * -(-n_entities // PAGE)
+    read_s = None if page_s is None else page_s * -(-n_entities // PAGE_SIZE)
     work_us = SCORE_US + DOCUMENT_US + n_features * (SCORE_US_A_FEATURE + DOCUMENT_US_A_FEATURE)
     work_s = n_entities * work_us / 1e6
     rows_a_day = round(n_entities * windows_a_day)

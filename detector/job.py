@@ -88,11 +88,6 @@ class Job:
         return sum(len(partition.roster) for partition in self.partitions)
 
     @property
-    def model_bytes(self) -> int:
-        """Memory of the models of the partitions in memory."""
-        return sum(partition.model_bytes for partition in self.partitions)
-
-    @property
     def frontier_ms(self) -> int:
         """Exclusive end of the last window that all partitions in memory have journaled."""
         return min(partition.frontier_ms for partition in self.partitions)

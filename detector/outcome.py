@@ -51,8 +51,7 @@ def polled_of(
     report: PollReport, job: Job | None, config: DetectorConfig, now_ms: int, seconds: float
 ) -> Polled:
     """Return what a poll of `seconds` has come to, as if it had gone well; the rest as in `outcome_of`."""
-    is_known = job is not None and bool(job.partitions)
-    frontier_ms = job.done_ms if job is not None and is_known else None
+    known, done_ms = _known(job)
     return Polled(
         detector_id=config.detector_id,
         interval_s=config.interval.milliseconds / 1000,
@@ -61,11 +60,11 @@ def polled_of(
         results=report.results,
         anomalies=report.anomalies,
         refused=report.refused,
-        frontier_s=None if frontier_ms is None else frontier_ms / 1000,
-        lag_s=None if frontier_ms is None else (now_ms - frontier_ms) / 1000,
-        entities=job.n_entities if job is not None and is_known else None,
-        partitions=len(job.partitions) if job is not None else 0,
-        model_bytes=job.model_bytes if job is not None else 0,
+        frontier_s=None if done_ms is None else done_ms / 1000,
+        lag_s=None if done_ms is None else (now_ms - done_ms) / 1000,
+        entities=known.n_entities if known else None,
+        partitions=len(known.partitions) if known else 0,
+        model_bytes=known.used_bytes if known else 0,
         failures=0,
         error=None,
     )
@@ -83,17 +82,21 @@ def outcome_of(report: PollReport, job: Job | None, now_ms: int) -> Outcome:
     now_ms
         The moment of the poll, epoch milliseconds.
     """
-    is_known = job is not None and bool(job.partitions)
-    frontier_ms = job.done_ms if job is not None and is_known else None
+    known, done_ms = _known(job)
     return {
         "windows": report.windows,
         "results": report.results,
         "anomalies": report.anomalies,
         "refused": report.refused,
-        "entities": job.n_entities if job is not None and is_known else None,
-        "frontier": None if frontier_ms is None else _text(frontier_ms),
-        "lag_s": None if frontier_ms is None else (now_ms - frontier_ms) // 1000,
+        "entities": known.n_entities if known else None,
+        "frontier": None if done_ms is None else _text(done_ms),
+        "lag_s": None if done_ms is None else (now_ms - done_ms) // 1000,
     }
+
+
+def _known(job: Job | None) -> tuple[Job | None, int | None]:
+    """Return a job that has been resumed and the end of its last window that is done; None of one that has not."""
+    return (job, job.done_ms) if job is not None and job.partitions else (None, None)
 
 
 def _text(time_ms: int) -> str:

@@ -71,11 +71,6 @@ class Partition:
         """What the models have seen; the roster, `sequence` and `frontier_ms` are further while it sleeps."""
 
     @property
-    def model_bytes(self) -> int:
-        """Memory of the partition's models."""
-        return self._fleet.n_models * self._fleet.model_bytes
-
-    @property
     def n_groups(self) -> int:
         """Number of checkpoint documents that hold the partition's models."""
         return n_groups(len(self.roster))

@@ -75,7 +75,7 @@ class OpenJob:
     partitions = ("one",)
     share = frozenset(range(64))
     n_entities = 3
-    model_bytes = 3_000
+    used_bytes = 3_000
     done_ms = 1_700_000_000_000
     is_resumed = False
 

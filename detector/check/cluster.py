@@ -130,7 +130,7 @@ def _index(index: IndexFacts) -> Iterator[Finding]:
 
 def _trials(facts: Facts) -> list[Finding]:
     """Try what the sidecar does; nothing that was there is changed."""
-    if facts.missing() and not facts.indices():
+    if not facts.indices():
         return []
     findings = []
     for what, trial in (

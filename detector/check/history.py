@@ -49,15 +49,12 @@ def check_entities(config: DetectorConfig, probe: Probe, span: Span) -> list[Fin
 
 def time_of_a_page(config: DetectorConfig, probe: Probe, span: Span) -> float:
     """Return the seconds that the cluster takes for the first page of the newest window."""
-    start_ms = config.interval.previous(span.end_ms)
-    answer = probe.search(config.indices, build_query(config.source, start_ms, span.end_ms))
-    return float(answer["took"]) / 1000
+    return float(_first_page(config, probe, span)["took"]) / 1000
 
 
 def check_cost(config: DetectorConfig, probe: Probe, span: Span) -> Finding:
     """Say what reading the newest window takes, as every window will."""
-    start_ms = config.interval.previous(span.end_ms)
-    answer = probe.search(config.indices, build_query(config.source, start_ms, span.end_ms))
+    answer = _first_page(config, probe, span)
     took_ms = answer["took"]
     buckets = answer["aggregations"][COMPOSITE]["buckets"]
     has_more = len(buckets) >= PAGE_SIZE
@@ -69,6 +66,12 @@ def check_cost(config: DetectorConfig, probe: Probe, span: Span) -> Finding:
     if share > 0.1:
         return warning(path, f"{what}, {share:.0%} of the interval; take a longer one, or read fewer indices")
     return ok(path, what)
+
+
+def _first_page(config: DetectorConfig, probe: Probe, span: Span) -> dict[str, Any]:
+    """Read the newest window as a poll does, up to the first page."""
+    start_ms = config.interval.previous(span.end_ms)
+    return probe.search(config.indices, build_query(config.source, start_ms, span.end_ms))
 
 
 def _history(span: Span, filled: NDArray[np.bool_]) -> Finding:
