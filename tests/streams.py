@@ -3,7 +3,9 @@
 import math
 import random
 import threading
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from opensearchpy import OpenSearch, helpers
@@ -52,6 +54,17 @@ def index_stream(
     )
     actions = ({"_index": index} | body for body in bodies(n_hosts, n_windows, n_history))
     helpers.bulk(client, actions, chunk_size=5_000, refresh=True)
+
+
+@contextmanager
+def source_index(client: OpenSearch, *, n_hosts: int, n_windows: int, n_history: int = 60) -> Iterator[str]:
+    """Give the name of an index with data, as `index_stream` makes it, that is there inside a `with` block."""
+    index = f"t-{uuid.uuid4().hex[:10]}-source"
+    index_stream(client, index, n_hosts=n_hosts, n_windows=n_windows, n_history=n_history)
+    try:
+        yield index
+    finally:
+        client.indices.delete(index=index)
 
 
 def bodies(n_hosts: int, n_windows: int, n_history: int) -> Iterator[dict[str, Any]]:

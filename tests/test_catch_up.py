@@ -5,7 +5,7 @@ import time
 import pytest
 import structlog
 from click.testing import CliRunner
-from streams import MINUTE_MS, START_MS, detector, index_stream, stores_of, written
+from streams import MINUTE_MS, START_MS, detector, index_stream, source_index, stores_of, written
 
 from detector.__main__ import main
 from detector.job import ROWS_PER_BLOCK
@@ -19,10 +19,8 @@ END_MS = START_MS + N_WINDOWS * MINUTE_MS
 @pytest.fixture(scope="module")
 def source(client):
     """Make an index with data, shared by the module."""
-    index = "t-catch-up-source"
-    index_stream(client, index, n_hosts=N_HOSTS, n_windows=N_WINDOWS)
-    yield index
-    client.indices.delete(index=index)
+    with source_index(client, n_hosts=N_HOSTS, n_windows=N_WINDOWS) as index:
+        yield index
 
 
 @pytest.mark.parametrize("is_single", [True, False], ids=["one stream", "entities"])

@@ -2,7 +2,7 @@
 
 import pytest
 from faults import Fuse, breaking
-from streams import MINUTE_MS, START_MS, detector, index_stream, stores_of, written
+from streams import MINUTE_MS, START_MS, detector, index_stream, source_index, stores_of, written
 
 from detector.open import ChangedElsewhereError, is_current, open_job
 from detector.poll import poll
@@ -18,10 +18,8 @@ YEARS_LATER_MS = START_MS + 10**11
 @pytest.fixture(scope="module")
 def source(client):
     """Make an index with data, shared by the module."""
-    index = "t-owners-source"
-    index_stream(client, index, n_hosts=N_HOSTS, n_windows=N_WINDOWS)
-    yield index
-    client.indices.delete(index=index)
+    with source_index(client, n_hosts=N_HOSTS, n_windows=N_WINDOWS) as index:
+        yield index
 
 
 def calm(client, prefix, config):

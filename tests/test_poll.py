@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from faults import Fuse, Killed, breaking
-from streams import MINUTE_MS, START_MS, detector, index_stream, stores_of, written
+from streams import MINUTE_MS, START_MS, detector, index_stream, source_index, stores_of, written
 
 from detector.job import Job
 from detector.open import open_job
@@ -20,10 +20,8 @@ END_MS = START_MS + N_WINDOWS * MINUTE_MS
 @pytest.fixture(scope="module")
 def source(client):
     """Make an index with data, shared by the module."""
-    index = f"t-{uuid.uuid4().hex[:10]}-source"
-    index_stream(client, index, n_hosts=N_HOSTS, n_windows=N_WINDOWS)
-    yield index
-    client.indices.delete(index=index)
+    with source_index(client, n_hosts=N_HOSTS, n_windows=N_WINDOWS) as index:
+        yield index
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import uuid
 from dataclasses import replace
 
 import pytest
-from streams import MINUTE_MS, START_MS, detector, index_stream, stores_of, written
+from streams import MINUTE_MS, START_MS, detector, source_index, stores_of, written
 
 from detector import settle
 from detector.documents import DocumentMaker
@@ -20,10 +20,8 @@ END_MS = START_MS + N_WINDOWS * MINUTE_MS
 @pytest.fixture(scope="module")
 def source(client):
     """Make an index with data, shared by the module."""
-    index = f"t-{uuid.uuid4().hex[:10]}-source"
-    index_stream(client, index, n_hosts=N_HOSTS, n_windows=N_WINDOWS, n_history=46)
-    yield index
-    client.indices.delete(index=index)
+    with source_index(client, n_hosts=N_HOSTS, n_windows=N_WINDOWS, n_history=46) as index:
+        yield index
 
 
 @pytest.fixture(scope="module")
