@@ -75,18 +75,27 @@ def take(state: ForestState, slot: int, tree: int, top: int, time_decay: float, 
 
 
 @inner
+def score_asking(
+    state: ForestState, slot: int, tree: int, n_leaves: int, scratch: Scratch, ahead: int
+) -> tuple[float, int]:
+    """As `score_tree`, 0 of an empty tree; asks for that tree of slot `ahead` too, with the first for its header."""
+    if ahead != NO_SLOT:
+        if tree == 0:
+            ask_for_header(state, ahead)
+        ask_for_tree(state, ahead, tree)
+    if n_leaves == 0:
+        return 0.0, 0
+    return score_tree(state, slot, tree, n_leaves, scratch)
+
+
+@inner
 def score_paths(state: ForestState, slot: int, scratch: Scratch, ahead: int) -> float:
     """Score the query whose paths are in `scratch`, asking for the trees of slot `ahead` meanwhile."""
     n = n_leaves(state, slot)
-    if ahead != NO_SLOT:
-        ask_for_header(state, ahead)
     total = 0.0
     for tree in range(state.keys.shape[1]):
-        if ahead != NO_SLOT:
-            ask_for_tree(state, ahead, tree)
-        if n > 0:
-            value, _ = score_tree(state, slot, tree, n, scratch)
-            total += value
+        value, _ = score_asking(state, slot, tree, n, scratch, ahead)
+        total += value
     return total * np.log2(n + 1.0) / state.keys.shape[1]
 
 
@@ -94,16 +103,10 @@ def score_paths(state: ForestState, slot: int, scratch: Scratch, ahead: int) -> 
 def learn_paths(state: ForestState, slot: int, scratch: Scratch, time_decay: float, ahead: int) -> float:
     """As `score_paths`; each tree that is due takes the query after its score. Modified in place."""
     n = n_leaves(state, slot)
-    if ahead != NO_SLOT:
-        ask_for_header(state, ahead)
     total = 0.0
     for tree in range(state.keys.shape[1]):
-        if ahead != NO_SLOT:
-            ask_for_tree(state, ahead, tree)
-        top = 0
-        if n > 0:
-            value, top = score_tree(state, slot, tree, n, scratch)
-            total += value
+        value, top = score_asking(state, slot, tree, n, scratch, ahead)
+        total += value
         if is_due(state, slot, tree):
             take(state, slot, tree, top, time_decay, scratch)
     state.seen[slot] += 1
@@ -114,16 +117,10 @@ def learn_paths(state: ForestState, slot: int, scratch: Scratch, time_decay: flo
 def score_keeping(state: ForestState, slot: int, scratch: Scratch, ahead: int) -> float:
     """As `score_paths`; keeps what `take_kept` needs of the trees that are due."""
     n = n_leaves(state, slot)
-    if ahead != NO_SLOT:
-        ask_for_header(state, ahead)
     total = 0.0
     for tree in range(state.keys.shape[1]):
-        if ahead != NO_SLOT:
-            ask_for_tree(state, ahead, tree)
-        top = 0
-        if n > 0:
-            value, top = score_tree(state, slot, tree, n, scratch)
-            total += value
+        value, top = score_asking(state, slot, tree, n, scratch, ahead)
+        total += value
         scratch.tops[tree] = top
         if n > 0 and is_due(state, slot, tree):
             for level in range(max(top, 0), np.int64(scratch.depth[tree]) + 1):
