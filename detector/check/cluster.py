@@ -65,7 +65,7 @@ def _health(health: dict[str, Any]) -> Finding:
         n_missing = health["unassigned_shards"]
         what = f"the cluster is red, {n_missing} shards have no copy"
         return error(path, f"{what}: detectors that read them wait; GET _cluster/allocation/explain says why")
-    return ok(path, f"health is {status}, {health['number_of_data_nodes']} data nodes")
+    return ok(path, f"health is {status}, data nodes: {health['number_of_data_nodes']}")
 
 
 def _clock(cluster_s: float | None, now_s: float) -> Finding:

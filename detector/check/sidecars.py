@@ -23,7 +23,7 @@ def check_detectors(rows: Sequence[dict[str, Any]]) -> list[Finding]:
             warning(("detectors",), "none has run on this cluster: start some with `outrider run -c DIR`")
         ]
     findings = [finding for row in rows if (finding := _judged(row)) is not None]
-    return findings or [ok(("detectors",), f"all {len(rows)} are polled, and keep up")]
+    return findings or [ok(("detectors",), f"none of {len(rows)} fails, lags or is left alone")]
 
 
 def _judged(row: dict[str, Any]) -> Finding | None:

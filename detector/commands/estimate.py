@@ -14,17 +14,21 @@ from detector.check.data import check_data
 from detector.check.history import count_entities, time_of_a_page
 from detector.commands import logs
 from detector.commands.connection import USAGE_ERROR, Failure, ask, cluster_of
-from detector.commands.table import plain_table
+from detector.commands.table import plain_table, short_text
 from detector.configuration.config import DetectorConfig
 from detector.configuration.load import load_detectors
 from detector.configuration.problem import ConfigError
 from detector.estimate import Estimate
 from detector.estimate import estimate as estimate_of
+from detector.reason import number_text
 from storage.client import check_version, connect
 from storage.probe import Probe
 
 BUSY, TOO_MUCH = 0.5, 1.0
 """Parts of the interval from which a detector leaves little room, and cannot keep up."""
+
+LEAST_SHARE = 0.001
+"""Below this part a table says only that it is less."""
 
 
 @click.command()
@@ -93,17 +97,17 @@ def _print_text(estimates: Sequence[Estimate]) -> None:
     console = Console(highlight=False)
     table = plain_table("Estimates")
     table.add_column("detector", overflow="fold")
-    for name in ("entities", "memory", "a window", "of interval", "results a day", "disk a day", "disk kept"):
-        table.add_column(name, justify="right")
+    for name in ("entities", "memory", "a window", "share", "results/day", "disk/day", "kept"):
+        table.add_column(name, justify="right", no_wrap=True)
     for one in estimates:
         style = "bold red" if one.share > TOO_MUCH else "yellow" if one.share > BUSY else ""
         table.add_row(
             Text(one.detector),
-            f"{one.n_entities:,}",
+            short_text(one.n_entities),
             size_text(one.memory_bytes),
-            f"{one.work_s + (one.read_s or 0.0):,.2g} s",
-            Text(f"{one.share:.1%}", style=style),
-            f"{one.results_a_day:,}",
+            time_text(one.work_s + (one.read_s or 0.0)),
+            Text(f"{one.share:.1%}" if one.share >= LEAST_SHARE else f"< {LEAST_SHARE:.1%}", style=style),
+            short_text(one.results_a_day),
             size_text(one.result_bytes_a_day),
             size_text(one.journal_bytes + one.checkpoint_bytes),
         )
@@ -117,10 +121,15 @@ def _print_text(estimates: Sequence[Estimate]) -> None:
     console.print(
         "A window: "
         + ("scoring and writing, without reading" if untimed else "reading, scoring and writing")
-        + ", on two cores shared with the cluster. Disk is without replicas; results stay until you delete "
+        + ", on two cores shared with the cluster; its share of the interval. Disk is without replicas; results stay until you delete "
         "them, journal and models are kept at the size shown.",
         style="dim",
     )
+
+
+def time_text(seconds: float) -> str:
+    """Return a short time in milliseconds, a longer one in seconds."""
+    return f"{number_text(round(seconds))} s" if seconds >= 10 else f"{seconds * 1000:,.1f} ms"
 
 
 def size_text(n_bytes: float) -> str:

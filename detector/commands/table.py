@@ -93,7 +93,7 @@ def _ratio(number: float | None) -> str:
     return "" if number is None else f"{number:.2f}"
 
 
-def _short(number: float) -> str:
+def short_text(number: float) -> str:
     """Return a number for a narrow column: from a million on with the letter of its magnitude."""
     for letter, size in (("G", 1e9), ("M", 1e6)):
         if size <= abs(number) < 1000 * size:
@@ -103,4 +103,4 @@ def _short(number: float) -> str:
 
 def _numbers(by_feature: Mapping[str, float | None]) -> str:
     """Return the numbers of a result, each feature's on a line of its own."""
-    return "\n".join("missing" if value is None else _short(value) for value in by_feature.values())
+    return "\n".join("missing" if value is None else short_text(value) for value in by_feature.values())
