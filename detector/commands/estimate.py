@@ -118,11 +118,10 @@ def _print_text(estimates: Sequence[Estimate]) -> None:
             hint = "take a longer interval, fewer entities, or several sidecars"
             console.print(Text(f"{one.detector} cannot keep up on two cores: {hint}", style="bold red"))
     untimed = any(one.read_s is None for one in estimates)
+    what = "scoring and writing, without reading" if untimed else "reading, scoring and writing"
     console.print(
-        "A window: "
-        + ("scoring and writing, without reading" if untimed else "reading, scoring and writing")
-        + ", on two cores shared with the cluster; its share of the interval. Disk is without replicas; results stay until you delete "
-        "them, journal and models are kept at the size shown.",
+        f"A window: {what}, on two cores shared with the cluster; its share of the interval. Disk is without "
+        "replicas; results stay until you delete them, journal and models are kept at the size shown.",
         style="dim",
     )
 
