@@ -17,6 +17,11 @@ LATE_INTERVALS, LATE_S = 10, 600
 """A detector that lags by more than ten intervals and ten minutes is not ready: it has an outage to catch up."""
 
 
+def is_late(lag_s: float, interval_s: float) -> bool:
+    """Whether a detector lags by more than is ordinary for windows of this length."""
+    return lag_s > max(LATE_S, LATE_INTERVALS * interval_s)
+
+
 @dataclass(frozen=True)
 class Pulse:
     """What the last poll of a detector has come to; `lag_s` is None while that is not known."""
@@ -67,6 +72,6 @@ def _complaint(pulse: Pulse | None) -> str:
         return "not polled yet"
     if pulse.error is not None:
         return pulse.error
-    if pulse.lag_s is not None and pulse.lag_s > max(LATE_S, LATE_INTERVALS * pulse.interval_s):
+    if pulse.lag_s is not None and is_late(pulse.lag_s, pulse.interval_s):
         return f"{pulse.lag_s:,.0f} s behind, still catching up"
     return ""

@@ -65,9 +65,9 @@ def _fitting(job: Job, names: Mapping[int, str], markers: Mapping[str, Marker]) 
     """Return the first of some partitions for whose models there is room, at least one."""
     fitting: list[int] = []
     free_bytes = job.room_bytes - job.used_bytes
+    bytes_per_model = job.empty_partition("").bytes_per_model
     for number, name in names.items():
-        partition = job.empty_partition(name)
-        free_bytes -= partition.bytes_per_model * (markers[name].n_entities if name in markers else 0)
+        free_bytes -= bytes_per_model * (markers[name].n_entities if name in markers else 0)
         if free_bytes < 0 and fitting:
             break
         fitting.append(number)

@@ -9,8 +9,11 @@ from typing import Any
 from opensearchpy import OpenSearch
 
 from storage.client import check_version
+from storage.cluster_time import cluster_time_ms
+from storage.errors import MissingIndex
 from storage.indices import PLAIN, schema_versions
 from storage.records import DiskFacts, IndexFacts
+from storage.retry import ONCE
 from storage.translate import translate_errors
 
 
@@ -38,13 +41,11 @@ class Diagnosis:
         return answer
 
     def clock_s(self) -> float | None:
-        """Return the cluster's time, seconds since the epoch, to the second; None when it does not say."""
-        with translate_errors():
-            answer = self._client.transport.perform_request(
-                "GET", "/_nodes/_local/stats/os", params={"filter_path": "nodes.*.os.timestamp"}
-            )
-        times = [node["os"]["timestamp"] for node in answer.get("nodes", {}).values()]
-        return max(times) / 1000 if times else None
+        """Return the time that the sidecar goes by, seconds since the epoch; None before there are indices of ours."""
+        try:
+            return cluster_time_ms(self._client, self._prefix, ONCE) / 1000
+        except MissingIndex:
+            return None
 
     def indices(self) -> list[IndexFacts]:
         """Return facts about those of our indices that exist, by name."""

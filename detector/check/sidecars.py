@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from detector.check.finding import Finding, error, ok, warning
-
-LATE_INTERVALS = 10
-"""Intervals behind which a detector that runs is said to lag."""
+from detector.health import is_late
 
 
 def check_detectors(rows: Sequence[dict[str, Any]]) -> list[Finding]:
@@ -33,9 +31,8 @@ def _judged(row: dict[str, Any]) -> Finding | None:
     if row["state"] == "stopped":
         hint = "start it again, or ignore this if it was meant to end"
         return error(path, f"nobody has polled it for {row['last_poll_s']:,} s: {hint}")
-    interval_s = row.get("interval_s") or 0
     lag_s = row["lag_s"] or 0
-    if row["state"] == "running" and interval_s and lag_s > LATE_INTERVALS * interval_s + 600:
+    if row["state"] == "running" and is_late(lag_s, row["interval_s"]):
         hint = "it is catching up, or one sidecar is too slow for it: compare `outrider estimate`"
         return warning(path, f"is {lag_s:,} s behind; {hint}")
     return None

@@ -6,6 +6,7 @@ rows are cut into blocks, nor threads change a bit of it. Knows no entity's name
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -139,9 +140,9 @@ class Fleet:
         self._capacity = MIN_CAPACITY
         self._models = self._allocate(MIN_CAPACITY)
 
-    @property
+    @cached_property
     def model_bytes(self) -> int:
-        """Bytes that one model takes in memory."""
+        """Bytes that one model takes in memory. Asked for after every entry of a journal, and never another."""
         return sum(array[:1].nbytes for _, array in named_arrays(self._models))
 
     def add(self, seeds: NDArray[np.uint64]) -> None:

@@ -7,12 +7,6 @@ PLUGIN_TREES = 50
 
 PLUGIN_SHINGLE = 8
 
-PLUGIN_TOLERANCE = 0.2
-"""Share of the value that the plugin ignores on either side of the expected one where no rule is given."""
-
-MOST_SHINGLE_COLUMNS = 254
-"""Shingle size times features that the forest can hold."""
-
 N_MARGINS, N_DIRECTIONS = 4, 2
 
 

@@ -22,7 +22,6 @@ from detector.forest.kernels.intrinsics import load_word
 from detector.forest.kernels.kernel import inner
 
 DUPLICATES = 255
-ROOT_LEVEL = 0
 
 
 @inner
