@@ -12,6 +12,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+# Each worker of the tests has a server of its own, of about 1.5 GB.
+WORKERS ?= 2
 
 SHELL := bash
 BIN := $(VENV)/bin
@@ -43,7 +45,7 @@ demo: $(DEMO_READY)
 	@$(BIN)/outrider demo $(ARGS)
 
 test: lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(DEV_READY)
 	$(BIN)/ruff check .

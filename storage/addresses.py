@@ -59,7 +59,9 @@ def _host_of(text: str) -> tuple[str, tuple[str, str] | None]:
     except ValueError:
         # the error's own text quotes what stands before the first / or #, perhaps a piece of a password
         host, port, parts = None, None, urlsplit("")
-    if parts.scheme not in {"http", "https"} or not host or "," in host or parts.query or parts.fragment:
+    # A @ in the path is one of a password that has a / as well.
+    has_more = "@" in parts.path or parts.query or parts.fragment
+    if parts.scheme not in {"http", "https"} or not host or "," in host or has_more:
         msg = (
             f"{redacted(text)!r} is not an address: expected http:// or https://, a host, perhaps :port; "
             "write characters such as / # , @ in a password in percent form (%2F %23 %2C %40)"

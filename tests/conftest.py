@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import settings
 from opensearchpy import OpenSearch
 
 from storage.embedded.distribution import VERSION
@@ -24,6 +25,11 @@ from storage.node import EmbeddedNode
 SERVER_VARIABLE = "OUTRIDER_TEST_OPENSEARCH"
 ENVIRONMENT = dict(os.environ)
 """As it was before any test began; nodes are started with it."""
+
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("same")
+"""One commit, one verdict. New examples are looked for with ``--hypothesis-profile=explore``."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,6 +50,13 @@ def chosen_server(config: pytest.Config) -> str:
         msg = f"--opensearch={server}: expected auto, embedded, docker or a URL"
         raise pytest.UsageError(msg)
     return server
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse several workers on one server: each begins by cleaning up."""
+    if config.getoption("numprocesses", None) and "://" in chosen_server(config):
+        msg = f"--opensearch={chosen_server(config)}: one server takes one worker, give --numprocesses=0"
+        raise pytest.UsageError(msg)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,7 +1,7 @@
 """Addresses: what is one, where it may carry credentials, and that no text shows them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from storage.addresses import redacted, without_credentials
@@ -70,6 +70,7 @@ def test_other_types_are_refused(given_value: object) -> None:
 
 
 @given(st.text(alphabet="aé0:/#?@%,[] \n", max_size=12))
+@example("@0/")
 def test_no_message_shows_a_password(middle: str) -> None:
     """Whatever letters it has, percent form or not: also where the address cannot be read."""
     password = f"geh{middle}eim"

@@ -15,6 +15,7 @@ from detector.commands.demo_data import sample_as_of, sample_as_recorded
 from detector.example_data import TIME_FIELD, known_events, labelled_windows
 from detector.model.fleet import Fleet, ModelSettings
 from detector.roster import seed_of
+from storage.embedded.node_cache import default_data_folder
 
 HALF_HOUR_MS = 1_800_000
 DAY_MS = 86_400_000
@@ -22,11 +23,12 @@ COMMAND = [sys.executable, "-m", "detector", "demo"]
 
 
 def nodes():
-    """Return the process numbers of all OpenSearch nodes that run."""
+    """Return the process numbers of the nodes that run on the demo's data."""
+    folder = str(default_data_folder(os.environ).parent / "demo")
     return {
         process.pid
         for process in psutil.process_iter(["cmdline"])
-        if any("org.opensearch.bootstrap.OpenSearch" in part for part in process.info["cmdline"] or [])
+        if any(folder in word for word in process.info["cmdline"] or [])
     }
 
 
