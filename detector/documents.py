@@ -14,13 +14,17 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from detector.comparison import compared_with
 from detector.layout import Layout, Names, flat_name, layout_of
 from detector.partition import ScoredEntry
-from detector.reason import sentence
+from detector.reason import Seen, direction, sentence
 from detector.roster import Entity, Roster, result_key
 from features.windows import Interval
 
 RESULT_SCHEMA_VERSION = 1
+
+Form = tuple[int, bool, bool, tuple[bool, ...]]
+"""Status, whether an anomaly, whether silent, and which features are missing: such documents differ in numbers only."""
 
 Cells = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Window and column of each document, int64, shape (n_cells,) both."""
@@ -71,7 +75,7 @@ class DocumentMaker:
     _series: WeakKeyDictionary[Roster, dict[int, Series]] = field(
         default_factory=WeakKeyDictionary, compare=False
     )
-    _layouts: dict[tuple[int, bool, tuple[bool, ...]], Layout] = field(default_factory=dict, compare=False)
+    _layouts: dict[Form, Layout] = field(default_factory=dict, compare=False)
 
     @cached_property
     def _names(self) -> Names:
@@ -170,31 +174,42 @@ class DocumentMaker:
             [scored.score[at], scored.grade[at], scored.confidence[at], scored.threshold[at]], axis=1
         )
         numbers = np.hstack([single, values, scored.expected[at], scored.lower[at], scored.upper[at]])
-        forms = zip(scored.status[at].tolist(), is_anomaly.tolist(), _missing(values), strict=True)
+        is_silent = scored_entry.entry.doc_counts[at] <= 0
+        forms = zip(
+            scored.status[at].tolist(), is_anomaly.tolist(), is_silent.tolist(), _missing(values), strict=True
+        )
         for cell, (form, texts) in enumerate(zip(forms, _texts(numbers), strict=True)):
-            layout = self._layouts.get(form) or self._new_layout(*form)
+            layout = self._layouts.get(form) or self._new_layout(form)
             body = layout.template % layout.pick(texts)
             if form[1]:
                 body += b"," + self._alarm_text(scored_entry, at[0][cell], at[1][cell])
             yield body + b"}"
 
-    def _new_layout(self, status: int, is_anomaly: bool, is_missing: tuple[bool, ...]) -> Layout:  # noqa: FBT001 - parts of a key
-        layout = layout_of(self._names, status, is_missing, is_anomaly=is_anomaly)
-        self._layouts[status, is_anomaly, is_missing] = layout
+    def _new_layout(self, form: Form) -> Layout:
+        status, is_anomaly, is_silent, is_missing = form
+        layout = layout_of(self._names, status, is_missing, is_anomaly=is_anomaly, is_silent=is_silent)
+        self._layouts[form] = layout
         return layout
+
+    def _compared_with(self, basis: int) -> str:
+        return compared_with(basis, self.interval.milliseconds)
 
     def _alarm_text(self, scored_entry: ScoredEntry, window: int, column: int) -> bytes:
         """Return the fields of an alarm without braces. Alarms are rare: no need of a layout."""
         entry, scored = scored_entry.entry, scored_entry.scored
-        values, expected, lower, upper, contribution = (
-            array[window, column].tolist()
-            for array in (entry.values, scored.expected, scored.lower, scored.upper, scored.contribution)
-        )
+        columns = (
+            entry.values, scored.expected, scored.lower, scored.upper, scored.contribution, scored.basis,
+        )  # fmt: skip
+        values, expected, lower, upper, share, basis = (array[window, column].tolist() for array in columns)
+        is_silent = bool(entry.doc_counts[window, column] <= 0)
+        seen = Seen(values, expected, lower, upper, share, basis, is_silent)
+        sides = map(direction, seen.values, seen.expected)
         fields = {
-            "relevant_attribution": self._names.nested(contribution),
-            "expected_values": [{"likelihood": 1.0, "value_list": self._names.nested(expected)}],
-            "contribution": self._names.flat(contribution),
-            "reason": sentence(self.feature_names, values, expected, lower, upper, contribution),
+            "relevant_attribution": self._names.nested(seen.contribution),
+            "expected_values": [{"likelihood": 1.0, "value_list": self._names.nested(seen.expected)}],
+            "contribution": self._names.flat(seen.contribution),
+            "direction": self._names.flat(list(sides)),
+            "reason": sentence(self.feature_names, seen, self._compared_with),
         }
         return orjson.dumps(fields)[1:-1]
 

@@ -37,7 +37,8 @@ class JournalEntry:
     values
         float64, shape (n_windows, n_entities, n_features); NaN = missing.
     doc_counts
-        int64, shape (n_windows, n_entities): documents behind the values; 0 = the entity is absent.
+        int64, shape (n_windows, n_entities): documents behind the values; 0 = the entity was silent, -1 = the window
+        is no part of its history.
     settings_revision
         Revision of the detector's settings with which the entry is to be scored.
     numeric_version

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-STATUS = ("absent", "warming_up", "scored")
+STATUS = ("absent", "warming_up", "scored", "missing")
 """Words for the codes of `ScoredBlock.status`."""
 
 Text = bytes
@@ -77,14 +77,24 @@ class Layout(NamedTuple):
     pick: Callable[[Sequence[Text]], tuple[Text, ...]]
 
 
-def layout_of(names: Names, status: int, is_missing: Sequence[bool], *, is_anomaly: bool) -> Layout:
-    """Return the layout of documents of a status in which these features are missing."""
+def layout_of(
+    names: Names, status: int, is_missing: Sequence[bool], *, is_anomaly: bool, is_silent: bool
+) -> Layout:
+    """Return the layout of documents of a status in which these features are missing.
+
+    `is_silent` says that the entity had no document: what is not missing was filled in.
+    """
     n_features = len(names.feature_names)
     marks = [_mark(position) for position in range(N_SINGLE + 4 * n_features)]
     parts = [marks[N_SINGLE + part * n_features :][:n_features] for part in range(4)]
     numbers = Numbers(*marks[:N_SINGLE], *parts)
     data = [math.nan if missing else mark for missing, mark in zip(is_missing, numbers.values, strict=True)]
     fields = _fields(names, status, numbers, data, is_anomaly=is_anomaly)
+    if is_silent:
+        fields["feature_imputed"] = [
+            {"feature_id": feature_id, "imputed": not missing}
+            for feature_id, missing in zip(names.feature_ids, is_missing, strict=True)
+        ]
     text = orjson.dumps(fields)[1:-1].replace(b"%", b"%%")
     positions = [int(found) for found in _MARK.findall(text)]
     return Layout(_MARK.sub(b"%b", text), itemgetter(*positions))

@@ -15,10 +15,15 @@ from detector.model.fleet import ModelSettings, ScoredBlock
 from detector.model.profile import open_fleet
 from detector.packing import pack, unpack
 from detector.roster import Entity, Roster, partition_of, seed_of
+from detector.silence import Silence
 from features.block import FeatureBlock
+from features.windows import local_times_ms
 from storage.records import Checkpoint, Marker
 
 CHECKPOINT_VERSION = 4
+HEARD = "heard_ms"
+"""Name of the array that holds when each entity was last heard of."""
+
 GROUP_SIZE = 32
 """Models a checkpoint document: about a megabyte compressed, far below what a cluster accepts."""
 
@@ -52,9 +57,22 @@ class Partition:
         Whose partition it is, the name of its journal log, and what its models are like.
     frontier_ms
         Exclusive end of the last window before the first that it may take, epoch milliseconds.
+    silence
+        What becomes of windows in which a known entity had no document; None = nothing.
+    timezone
+        IANA name of the zone whose days and weeks the models compare.
     """
 
-    def __init__(self, detector_id: str, log: str, settings: ModelSettings, frontier_ms: int) -> None:
+    def __init__(
+        self,
+        detector_id: str,
+        log: str,
+        settings: ModelSettings,
+        frontier_ms: int,
+        *,
+        silence: Silence | None = None,
+        timezone: str = "UTC",
+    ) -> None:
         self.detector_id = detector_id
         self.log = log
         self.roster = Roster()
@@ -65,6 +83,8 @@ class Partition:
         self._stagger = partition_of((log,), MOST_STAGGER)
         self._settings = settings
         self._fleet = open_fleet(settings)
+        self._silence = silence or Silence(np.full(settings.n_features, np.nan), longest_ms=0)
+        self._timezone = timezone
         self.is_awake = True
         """Whether the models are in memory; entries of one that sleeps are journaled and scored later."""
         self.done = Progress(0, frontier_ms, 0)
@@ -99,7 +119,7 @@ class Partition:
         return JournalEntry("skipped", end_times_ms, (), np.zeros(0, np.int32), values, counts, revision)
 
     def _entry(self, kind: str, part: FeatureBlock, revision: int) -> JournalEntry:
-        present = np.flatnonzero(part.doc_counts.any(axis=0))
+        present = np.flatnonzero((part.doc_counts > 0).any(axis=0))
         entities = [part.entities[index] for index in present.tolist()]
         rows = self.roster.rows(entities)
         is_new = rows < 0
@@ -120,13 +140,15 @@ class Partition:
         What `scored` says of such a model is undefined: its documents were written before its checkpoint.
         """
         self._enrol(entry.new_entities)
+        entry, is_there = self._silence.fill(entry)
         saved = np.array([self.saved_sequences.get(group, 0) for group in range(self.n_groups)], np.int64)
         learning = saved[entry.rows // GROUP_SIZE] < sequence
         scored = self._fleet.observe(
             entry.rows.astype(np.int64),
             entry.end_times_ms,
             entry.values,
-            (entry.doc_counts > 0) & learning,
+            is_there & learning,
+            local_times_ms(entry.end_times_ms, self._timezone),
         )
         self._move_on(sequence, entry)
         self.done = Progress(sequence, self.frontier_ms, len(self.roster))
@@ -165,6 +187,7 @@ class Partition:
         new = tuple(entity for entity in entities if entity not in self.roster)
         self._fleet.add(np.array([seed_of(self.detector_id, entity) for entity in new], np.uint64))
         self.roster.add(new)
+        self._silence.enrol(len(self.roster))
 
     def due_groups(self, every_windows: int) -> Iterator[int]:
         """Yield the groups that have seen `every_windows` windows since their last checkpoint."""
@@ -176,7 +199,8 @@ class Partition:
         """Return the models of a group as they are now."""
         first, last = self._rows_of(group)
         fields = {"first": first, "entities": [list(entity) for entity in self.roster.entities[first:last]]}
-        payload = pack("checkpoint", CHECKPOINT_VERSION, fields, self._fleet.save(first, last))
+        arrays = self._fleet.save(first, last) | {HEARD: self._silence.last_ms[first:last]}
+        payload = pack("checkpoint", CHECKPOINT_VERSION, fields, arrays)
         return Checkpoint(self.log, group, self.sequence, payload)
 
     def mark_saved(self, group: int, sequence: int) -> None:
@@ -205,6 +229,8 @@ class Partition:
         if fields["first"] != len(self.roster):
             return False
         self._enrol(tuple(tuple(entity) for entity in fields["entities"]))
+        first, last = self._rows_of(checkpoint.group)
+        self._silence.last_ms[first:last] = arrays.pop(HEARD)
         self._fleet.load(fields["first"], arrays)
         self.mark_saved(checkpoint.group, checkpoint.sequence)
         return True

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from detector.job import Job
 from detector.roster import Entity
+from detector.silence import NOT_ASKED
 from detector.stores import Search
 from features.block import FeatureBlock, parse_pages
 from features.query import build_query, entities_per_query, windows_per_request
@@ -95,6 +96,6 @@ def _only_before(history: FeatureBlock, first_windows: Mapping[Entity, int], n_b
     first = np.array([first_windows[entity] for entity in entities], np.int64)
     row = np.arange(len(history.end_times_ms))[:, np.newaxis]
     is_own = (row >= first) & (row < first + n_before)
-    doc_counts = np.where(is_own, history.doc_counts[:, columns], 0)
+    doc_counts = np.where(is_own, history.doc_counts[:, columns], NOT_ASKED)
     values = np.where(is_own[:, :, np.newaxis], history.values[:, columns], np.nan)
     return FeatureBlock(entities, history.end_times_ms, values, doc_counts)

@@ -1,37 +1,93 @@
-"""One sentence that says why a window was flagged: what was seen, what was expected, what else took part."""
+"""One sentence that says why a window was flagged: what was seen, what was expected and from what, what took part."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+OF_NOTE = 0.1
+"""Share of an alarm from which a feature is told; a smaller part is a bystander."""
+
+TIMES_FROM = 2.0
+"""A value so many times the expected one is told by the ratio."""
 
 
-def sentence(
-    names: Sequence[str],
-    values: Sequence[float],
-    expected: Sequence[float],
-    lower: Sequence[float],
-    upper: Sequence[float],
-    contribution: Sequence[float],
-) -> str:
+class Seen(NamedTuple):
+    """What a window held; sequences have one element a feature, NaN = not known.
+
+    Attributes
+    ----------
+    values, expected, lower, upper
+        Values, what was expected of them, and the two ends of the band.
+    contribution
+        Share of each feature in the alarm.
+    basis
+        What each expectation was made from, codes as in `ScoredBlock.basis`.
+    is_silent
+        Whether there was no document at all.
+    """
+
+    values: Sequence[float]
+    expected: Sequence[float]
+    lower: Sequence[float]
+    upper: Sequence[float]
+    contribution: Sequence[float]
+    basis: Sequence[int]
+    is_silent: bool = False
+
+
+def sentence(names: Sequence[str], seen: Seen, compared_with: Callable[[int], str]) -> str:
     """Return the reason of an alarm in words.
 
-    All sequences have one element a feature; NaN stands for what is not known. The features are told in the order
-    of their contribution; one that contributed less than a tenth is left out.
+    The features are told in the order of their contribution; one that contributed less than a tenth is left out.
+    `compared_with` puts a basis into words, such as "the last 20 minutes".
     """
-    order = sorted(range(len(names)), key=lambda index: -_zero_if_nan(contribution[index]))
-    told = [index for index in order if index == order[0] or _zero_if_nan(contribution[index]) >= 0.1]
-    return "; ".join(_clause(names[i], values[i], expected[i], lower[i], upper[i]) for i in told)
+    order = sorted(range(len(names)), key=lambda index: -_zero_if_nan(seen.contribution[index]))
+    told = [
+        index for index in order if index == order[0] or _zero_if_nan(seen.contribution[index]) >= OF_NOTE
+    ]
+    clauses = "; ".join(_clause(names[index], seen, index, compared_with) for index in told)
+    return f"no documents: {clauses}" if seen.is_silent else clauses
 
 
-def _clause(name: str, value: float, expected: float, lower: float, upper: float) -> str:
+def _clause(name: str, seen: Seen, index: int, compared_with: Callable[[int], str]) -> str:
+    value, expected = seen.values[index], seen.expected[index]
+    lower, upper = seen.lower[index], seen.upper[index]
     if math.isnan(value):
         return f"{name} is missing"
+    shown = number_text(value)
     if math.isnan(expected):
-        return f"{name} is {number_text(value)}, nothing to compare it with yet"
-    band = f"usually {number_text(lower)} to {number_text(upper)}"
+        return f"{name} is {shown}, nothing to compare it with yet"
+    usual = _range_text(lower, upper)
     if lower <= value <= upper:
-        return f"{name} is {number_text(value)}, within its usual range but in an unusual pattern ({band})"
-    direction = "above" if value > expected else "below"
-    return f"{name} is {number_text(value)}, {direction} the expected {number_text(expected)} ({band})"
+        return f"{name} is {shown}, within its usual range ({usual}), but the pattern is unusual"
+    basis = compared_with(seen.basis[index])
+    source = (
+        f"{number_text(expected)} expected from {basis}" if basis else f"{number_text(expected)} expected"
+    )
+    if value == 0.0 and lower > 0.0:
+        return f"{name} has dropped to 0 from the {source} (usually {usual})"
+    if expected > 0.0 and value / expected >= TIMES_FROM:
+        return f"{name} is {shown}, {_times_text(value / expected)} the {source} (usually {usual})"
+    return f"{name} is {shown}, {direction(value, expected)} the {source} (usually {usual})"
+
+
+def direction(value: float, expected: float) -> str | None:
+    """Return on which side of the expected value a value lies, "above" or "below"; None = neither, or not known."""
+    if value == expected or math.isnan(value) or math.isnan(expected):
+        return None
+    return "above" if value > expected else "below"
+
+
+def _range_text(lower: float, upper: float) -> str:
+    low, high = number_text(lower), number_text(upper)
+    return low if low == high else f"{low} to {high}"
+
+
+def _times_text(ratio: float) -> str:
+    """Return a ratio as a person would say it."""
+    if ratio < 10:
+        return f"{number_text(round(ratio, 1))} times"
+    return f"{number_text(float(f'{ratio:.2g}'))} times" if ratio < 1e4 else "far above"
 
 
 def number_text(value: float) -> str:

@@ -3,6 +3,7 @@
 Knows the shapes of OpenSearch's metric aggregations and nothing of features, requests or responses.
 """
 
+import math
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -27,6 +28,8 @@ KINDS = (*METRICS, PERCENTILES, FILTER)
 """Everything that is allowed."""
 BELOW = ("aggs", "aggregations")
 """The two spellings of the key that holds what is inside an aggregation."""
+ZERO_OF_NOTHING = ("sum", "value_count", "cardinality")
+"""Kinds of which no documents give 0, as a cluster answers for a filter that matches none; others give no number."""
 INNER = "value"
 """Name under which the aggregation inside a filter is requested."""
 FIRST_PERCENT = 1.0
@@ -50,6 +53,14 @@ def inner(body: Aggregation) -> Aggregation:
     """Return the aggregation inside a filter that has no `problem`."""
     named: Mapping[str, Aggregation] = next(body[key] for key in BELOW if key in body)
     return next(iter(named.values()))
+
+
+def of_nothing(body: Aggregation) -> float:
+    """Return the number that no documents give; NaN where they give none."""
+    what = kind(body)
+    if what == FILTER:
+        return of_nothing(inner(body))
+    return 0.0 if what in ZERO_OF_NOTHING else math.nan
 
 
 def percent(body: Aggregation) -> float:

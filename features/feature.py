@@ -96,6 +96,11 @@ class Feature(BaseModel):
         """Body of the aggregation as it is sent."""
         return aggregation.request(self._body)
 
+    @property
+    def of_nothing(self) -> float:
+        """The number in a window without documents: 0 for counts and sums, else NaN = missing."""
+        return aggregation.of_nothing(self._body)
+
     def read(self, result: Result) -> float:
         """Return the number in one result; NaN = missing."""
         return float(self.read_all([result])[0])

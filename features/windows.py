@@ -167,6 +167,29 @@ def closed_windows(since_ms: int, now_ms: int, interval: Interval, delay_ms: int
     return np.array(list(takewhile(lambda end: end <= last, _ends(first, interval))), dtype=np.int64)
 
 
+def local_times_ms(times_ms: NDArray[np.int64], timezone: str) -> NDArray[np.int64]:
+    """Return what clocks of a zone show, as if it were UTC.
+
+    Parameters
+    ----------
+    times_ms
+        int64, shape (n_times,), epoch ms.
+    timezone
+        IANA name of the zone.
+
+    Returns
+    -------
+    int64, shape (n_times,): a local time of 13:00 is 13:00 of the epoch's day count, in summer and in winter.
+    """
+    if timezone == "UTC":
+        return times_ms
+    zone = ZoneInfo(timezone)
+    offsets = [datetime.fromtimestamp(int(time_ms) // 1000, zone).utcoffset() for time_ms in times_ms]
+    return times_ms + np.array(
+        [offset // timedelta(milliseconds=1) if offset else 0 for offset in offsets], np.int64
+    )
+
+
 def _ends(first_ms: int, interval: Interval) -> Iterator[int]:
     """Count window ends upwards from one, without end."""
     end = first_ms

@@ -2,7 +2,8 @@
 
 import math
 
-from detector.reason import sentence
+from detector.comparison import compared_with
+from detector.reason import Seen, direction, sentence
 from detector.roster import result_key
 
 
@@ -52,8 +53,14 @@ def found(maker, entry, scored, window, column):
         )
     }
     fields = {name: flat(maker, each) for name, each in numbers.items()}
-    fields["status"] = (None, "warming_up", "scored")[scored.status[at]]
+    fields["status"] = (None, "warming_up", "scored", "missing")[scored.status[at]]
     fields["feature_data"] = nested(maker, numbers["value"])
+    is_silent = bool(entry.doc_counts[at] == 0)
+    if is_silent:
+        fields["feature_imputed"] = [
+            {"feature_id": feature_id, "imputed": not math.isnan(number)}
+            for feature_id, number in zip(maker.feature_ids, numbers["value"], strict=True)
+        ]
     if fields["status"] == "scored":
         fields["anomaly_score"] = null(scored.score[at])
         fields["anomaly_grade"] = null(scored.grade[at])
@@ -65,7 +72,15 @@ def found(maker, entry, scored, window, column):
         fields["contribution"] = flat(maker, share)
         fields["relevant_attribution"] = nested(maker, share)
         fields["expected_values"] = [{"likelihood": 1.0, "value_list": nested(maker, numbers["expected"])}]
-        fields["reason"] = sentence(maker.feature_names, *numbers.values(), share)
+        sides = map(direction, numbers["value"], numbers["expected"])
+        fields["direction"] = {
+            name.replace(".", "_"): side for name, side in zip(maker.feature_names, sides, strict=True)
+        }
+        seen = Seen(*numbers.values(), share, scored.basis[at].tolist(), is_silent=is_silent)
+        interval_ms = maker.interval.milliseconds
+        fields["reason"] = sentence(
+            maker.feature_names, seen, lambda basis: compared_with(basis, interval_ms)
+        )
     return fields
 
 

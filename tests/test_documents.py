@@ -26,7 +26,7 @@ from storage.retry import ONCE
 HOUR_MS = 3_600_000
 FEATURES = ("latency", "errors.rate")
 CATEGORIES = ("host.name", "region")
-ABSENT, WARMING_UP, SCORED = range(3)
+ABSENT, WARMING_UP, SCORED, MISSING = range(4)
 NAN = float("nan")
 
 ALWAYS = {
@@ -36,7 +36,7 @@ ALWAYS = {
 }  # fmt: skip
 OF_ENTITIES = {"entity", "entity_key", "entity_attributes"}
 OF_SCORED = {"anomaly_score", "anomaly_grade", "confidence", "threshold", "is_anomaly"}
-OF_ALARMS = {"relevant_attribution", "expected_values", "contribution", "reason"}
+OF_ALARMS = {"relevant_attribution", "expected_values", "contribution", "direction", "reason"}
 
 
 def maker(features=FEATURES, categories=CATEGORIES, **changes):
@@ -45,7 +45,7 @@ def maker(features=FEATURES, categories=CATEGORIES, **changes):
     return DocumentMaker(category_fields=categories, feature_names=features, feature_ids=ids, **parts)
 
 
-def scored_entry(status, grade=0.0, *, n_features=2, value=1.5, expected=2.5, kind="windows"):
+def scored_entry(status, grade=0.0, *, n_features=2, value=1.5, expected=2.5, kind="windows", count=5):
     """Return one window of one entity with a status and a grade."""
     is_scored, is_alarm = status == SCORED, grade > 0
     entry = JournalEntry(
@@ -54,7 +54,7 @@ def scored_entry(status, grade=0.0, *, n_features=2, value=1.5, expected=2.5, ki
         new_entities=(),
         rows=np.array([0], np.int32),
         values=np.full((1, 1, n_features), value),
-        doc_counts=np.array([[5]]),
+        doc_counts=np.array([[count]]),
     )
     one = lambda number: np.full((1, 1), number if is_scored else NAN)  # noqa: E731
     each = lambda number: np.full((1, 1, n_features), number)  # noqa: E731
@@ -67,6 +67,7 @@ def scored_entry(status, grade=0.0, *, n_features=2, value=1.5, expected=2.5, ki
         lower=each(expected - 1),
         upper=each(expected + 1),
         contribution=each(1 / n_features if is_alarm else NAN),
+        basis=np.full((1, 1, n_features), 1, np.uint8),
         status=np.array([[status]], np.uint8),
     )
     return ScoredEntry(1, entry, scored)
@@ -92,7 +93,20 @@ def test_which_fields_there_are_follows_from_status_and_grade():
     assert set(body(WARMING_UP)) == ALWAYS | OF_ENTITIES
     assert set(body(SCORED)) == ALWAYS | OF_ENTITIES | OF_SCORED
     assert set(body(SCORED, 0.4)) == ALWAYS | OF_ENTITIES | OF_SCORED | OF_ALARMS
+    assert set(body(MISSING)) == ALWAYS | OF_ENTITIES
     assert documents(scored_entry(ABSENT)) == []
+
+
+def test_a_silent_window_says_which_values_were_filled_in():
+    """A count is 0 there, an average is missing; the sentence begins with what happened."""
+    silent = body(SCORED, 0.4, value=np.array([0.0, NAN]), count=0)
+    assert silent["feature_imputed"] == [
+        {"feature_id": "id-0", "imputed": True},
+        {"feature_id": "id-1", "imputed": False},
+    ]
+    assert silent["value"] == {"latency": 0.0, "errors_rate": None}
+    assert silent["reason"].startswith("no documents: latency has dropped to 0 from the 2.5 expected")
+    assert silent["direction"] == {"latency": "below", "errors_rate": None}
 
 
 def test_a_single_stream_has_no_entity():

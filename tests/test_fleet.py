@@ -226,6 +226,17 @@ def test_a_gap_of_a_month_is_stepped_over() -> None:
     assert (scored.status == np.where(np.arange(800) < FIRST_SCORED - 1, 1, 2)[:, None]).all()
 
 
+@pytest.mark.parametrize("interval_ms", [1_000, 7 * DAY_MS, 30 * DAY_MS])
+def test_intervals_from_a_second_to_beyond_every_season(interval_ms: int) -> None:
+    """A day in slots of many windows, or no season at all: scored alike, and a jump alarms."""
+    kind = ModelSettings(n_features=1, interval_ms=interval_ms, n_trees=5, sample_size=64)
+    values = np.random.default_rng(4).normal(100, 1, (600, 1, 1))
+    values[500] += 60
+    scored = observe(fleet_of(kind, seeds_for(values)), times_of(kind, 600), values)
+    check_sane(scored, values)
+    assert scored.grade[500, 0] > 0
+
+
 def test_rows_not_newer_than_the_model_are_left_out() -> None:
     """A model never learns a window twice."""
     times, values = daily(FIVE_MINUTES, 300, 1)
@@ -250,11 +261,11 @@ def test_absent_rows_say_nothing_and_change_nothing() -> None:
 
 
 def test_confidence_falls_while_values_are_missing() -> None:
-    """Rows without any value are warming up at best: no score, but an expectation; quality recovers after."""
+    """Rows without any value have an expectation and no score; quality recovers after."""
     times, values = daily(TWO_METRICS, 600, 1)
     values[300:325] = np.nan
     scored = observe(fleet_of(TWO_METRICS, seeds_for(values)), times, values)
-    assert (scored.status[300:325] == 1).all()
+    assert (scored.status[300:325] == 3).all()
     assert np.isfinite(scored.expected[300:325]).all()
     assert scored.confidence[325, 0] < scored.confidence[299, 0]
     assert (np.diff(scored.confidence[325:, 0]) > 0).all()
@@ -346,7 +357,7 @@ def test_results_are_the_same_without_the_jit(tmp_path: Path) -> None:
             timeout=300,
         )
     plain, compiled = (np.load(tmp_path / f"{name}.npz") for name in ("plain", "compiled"))
-    assert len(plain.files) == 9
+    assert len(plain.files) == 10
     for name in plain.files:
         np.testing.assert_allclose(plain[name], compiled[name], rtol=1e-9, atol=1e-12)
     assert plain["arr_1"][199].max() > 0

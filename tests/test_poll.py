@@ -40,12 +40,23 @@ def undisturbed(client, source):
     client.indices.delete_index_template(name=f"{prefix}*")
 
 
-def test_every_window_with_data_has_one_document_and_new_entities_their_history(undisturbed):
+def test_every_window_has_one_document_and_new_entities_their_history(undisturbed):
     """45 windows of history for those that were there, the rest as they come."""
     per_host = Counter(document["entity_key"] for document in undisturbed.values())
     expected = {f"host=host-{host}": 45 + N_WINDOWS for host in range(2, N_HOSTS)}
-    expected |= {"host=host-0": N_WINDOWS - N_WINDOWS // 3, "host=host-1": 45 + N_WINDOWS - 7}
+    expected |= {"host=host-0": N_WINDOWS - N_WINDOWS // 3, "host=host-1": 45 + N_WINDOWS}
     assert per_host == expected
+
+
+def test_a_host_that_pauses_has_documents_that_say_so(undisturbed):
+    """Means of nothing are missing: no score, but an expectation, and which values were filled in."""
+    paused = [document for document in undisturbed.values() if document["status"] == "missing"]
+    assert len(paused) == 7
+    for document in paused:
+        assert document["entity_key"] == "host=host-1"
+        assert document["value"] == {"mean": None, "p90": None}
+        assert {entry["imputed"] for entry in document["feature_imputed"]} == {False}
+        assert document["lower"]["mean"] < document["expected"]["mean"] < document["upper"]["mean"]
 
 
 def test_the_planted_spike_is_the_strongest_alarm(undisturbed):
@@ -56,7 +67,7 @@ def test_the_planted_spike_is_the_strongest_alarm(undisturbed):
     assert strongest["data_start_time"] == START_MS + (N_WINDOWS - 9) * MINUTE_MS
     assert strongest["upper"]["mean"] < strongest["value"]["mean"]
     assert sum(strongest["contribution"].values()) == pytest.approx(1)
-    assert "above the expected" in strongest["reason"]
+    assert "expected from" in strongest["reason"]
 
 
 def test_documents_lie_in_the_index_of_the_month_of_their_window(undisturbed):

@@ -1,10 +1,16 @@
 """Reasons: sentences that a person would write."""
 
-from math import nan
+from math import inf, nan
 
 import pytest
 
-from detector.reason import number_text, sentence
+from detector.comparison import compared_with, duration_text
+from detector.reason import Seen, direction, number_text, sentence
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+LAST, FOUR, SIXTEEN, SIXTY_FOUR, SEASON, COURSE = range(1, 7)
 
 
 @pytest.mark.parametrize(
@@ -25,31 +31,140 @@ def test_numbers_read_as_a_person_writes_them(number, text):
     assert number_text(number) == text
 
 
-def test_one_metric_is_told_with_expectation_and_band():
-    """Value, direction, expected and the usual range."""
-    comp = sentence(["requests"], [1204.0], [310.0], [250.0], [380.0], [1.0])
-    assert comp == "requests is 1,204, above the expected 310 (usually 250 to 380)"
+def tell(
+    names,
+    values,
+    expected,
+    lower,
+    upper,
+    *,
+    share=None,
+    basis=None,
+    interval_ms=5 * MINUTE_MS,
+    is_silent=False,
+):
+    """Return the sentence about features, each with its numbers in lists."""
+    share = [1.0] * len(names) if share is None else share
+    basis = [SEASON] * len(names) if basis is None else basis
+    seen = Seen(values, expected, lower, upper, share, basis, is_silent=is_silent)
+    return sentence(names, seen, lambda code: compared_with(code, interval_ms))
 
 
-def test_the_metric_that_contributed_most_comes_first_and_bystanders_are_left_out():
-    """The order is that of contribution; below a tenth it is not told."""
-    comp = sentence(
-        ["cpu", "errors", "disk"], [50, 2, 7], [80, 9, 7], [70, 8, 6], [90, 10, 8], [0.3, 0.65, 0.05]
-    )
-    assert comp == (
-        "errors is 2, below the expected 9 (usually 8 to 10); cpu is 50, below the expected 80 (usually 70 to 90)"
-    )
+CASES = {
+    "twice and more": (
+        tell(["requests"], [1204.0], [310.0], [250.0], [380.0]),
+        "requests is 1,204, 3.9 times the 310 expected from this time yesterday (usually 250 to 380)",
+    ),
+    "a little above": (
+        tell(["latency"], [81.25], [62.0], [55.0], [70.0], basis=[FOUR]),
+        "latency is 81.25, above the 62 expected from the last 20 minutes (usually 55 to 70)",
+    ),
+    "below": (
+        tell(["free memory"], [2.0], [9.0], [8.0], [10.0], basis=[SIXTY_FOUR]),
+        "free memory is 2, below the 9 expected from the last 5 hours (usually 8 to 10)",
+    ),
+    "dropped": (
+        tell(["orders"], [0.0], [42.0], [30.0], [55.0], basis=[COURSE]),
+        "orders has dropped to 0 from the 42 expected from the course of yesterday (usually 30 to 55)",
+    ),
+    "silent": (
+        tell(["logins"], [0.0], [12.0], [4.0], [20.0], basis=[SIXTEEN], is_silent=True),
+        "no documents: logins has dropped to 0 from the 12 expected from the last 80 minutes (usually 4 to 20)",
+    ),
+    "after a constant": (
+        tell(["replicas"], [2.0], [3.0], [3.0], [3.0], basis=[LAST]),
+        "replicas is 2, below the 3 expected from the 5 minutes before (usually 3)",
+    ),
+    "several": (
+        tell(
+            ["cpu", "errors", "disk"],
+            [50, 2, 7],
+            [80, 9, 7],
+            [70, 8, 6],
+            [90, 10, 8],
+            share=[0.3, 0.65, 0.05],
+        ),
+        (
+            "errors is 2, below the 9 expected from this time yesterday (usually 8 to 10); "
+            "cpu is 50, below the 80 expected from this time yesterday (usually 70 to 90)"
+        ),
+    ),
+    "a pattern": (
+        tell(["load"], [5.0], [5.5], [4.0], [7.0]),
+        "load is 5, within its usual range (4 to 7), but the pattern is unusual",
+    ),
+    "daily data": (
+        tell(["sales"], [900.0], [500.0], [450.0], [560.0], interval_ms=DAY_MS),
+        "sales is 900, above the 500 expected from the same day last week (usually 450 to 560)",
+    ),
+    "missing beside another": (
+        tell(
+            ["p95", "requests"],
+            [nan, 3.0],
+            [5.5, nan],
+            [4.0, nan],
+            [7.0, nan],
+            share=[0.5, 0.4],
+            basis=[1, 0],
+        ),
+        "p95 is missing; requests is 3, nothing to compare it with yet",
+    ),
+    "negative": (
+        tell(["balance"], [-40.0], [-5.0], [-9.0], [0.0], basis=[LAST], interval_ms=1_000),
+        "balance is -40, below the -5 expected from the second before (usually -9 to 0)",
+    ),
+    "enormous": (
+        tell(["bytes"], [1e300], [1e-300], [0.0], [2e-300], basis=[FOUR], interval_ms=HOUR_MS),
+        "bytes is 1.000e+300, far above the 1.000e-300 expected from the last 4 hours (usually 0 to 2.000e-300)",
+    ),
+}
 
 
-def test_a_value_inside_its_band_is_called_a_pattern():
-    """An alarm can come from how values follow each other."""
-    comp = sentence(["load"], [5.0], [5.5], [4.0], [7.0], [1.0])
-    assert comp == "load is 5, within its usual range but in an unusual pattern (usually 4 to 7)"
+@pytest.mark.parametrize("case", CASES)
+def test_reasons_read_as_a_person_would_write_them(case):
+    """What was seen, what was expected and from what, and the usual range."""
+    comp, ref = CASES[case]
+    assert comp == ref
 
 
-def test_what_is_missing_is_said():
-    """NaN as value or expectation."""
-    assert sentence(["load"], [nan], [5.5], [4.0], [7.0], [nan]) == "load is missing"
-    assert (
-        sentence(["load"], [3.0], [nan], [nan], [nan], [1.0]) == "load is 3, nothing to compare it with yet"
-    )
+@pytest.mark.parametrize(
+    ("length_ms", "text"),
+    [
+        (1_000, "second"),
+        (90_000, "90 seconds"),
+        (MINUTE_MS, "minute"),
+        (80 * MINUTE_MS, "80 minutes"),
+        (HOUR_MS, "hour"),
+        (64 * HOUR_MS, "3 days"),
+        (16 * HOUR_MS, "16 hours"),
+        (DAY_MS, "day"),
+        (7 * DAY_MS, "7 days"),
+        (500, "0.5 seconds"),
+    ],
+)
+def test_lengths_of_time_are_whole_units(length_ms, text):
+    """Of the largest unit that there are two of."""
+    assert duration_text(length_ms) == text
+
+
+@pytest.mark.parametrize(
+    ("basis", "interval_ms", "text"),
+    [
+        (0, HOUR_MS, ""),
+        (LAST, HOUR_MS, "the hour before"),
+        (SEASON, HOUR_MS, "this time yesterday"),
+        (SEASON, 8 * HOUR_MS, "this time last week"),
+        (COURSE, DAY_MS, "the course of last week"),
+        (COURSE, 10_000, "the course of yesterday"),
+    ],
+)
+def test_what_was_compared_with_follows_from_basis_and_interval(basis, interval_ms, text):
+    """A season is a day, for long windows a week."""
+    assert compared_with(basis, interval_ms) == text
+
+
+def test_a_direction_is_a_side_of_the_expected_value():
+    """None where the two are equal, or one is not known."""
+    assert [direction(*pair) for pair in ((2, 1), (1, 2), (1, 1), (nan, 1), (1, nan), (inf, 1))] == [
+        "above", "below", None, None, None, "above",
+    ]  # fmt: skip

@@ -35,6 +35,8 @@ LARGEST_SHINGLE = 128
 LARGEST_POINT = 254
 """Columns that a forest can hold."""
 DEFAULT_SHINGLE = 8
+LEAST_EMPTY, DEFAULT_MOST_EMPTY, MOST_EMPTY = 10, 1_440, 100_000
+"""Windows without documents that are reported by default, at least and at most, and the largest setting."""
 HISTORY_BEYOND_SHINGLE = 32
 """Windows read for a new model beyond those that fill the first shingle."""
 RECENCY_EMPHASIS = 2_560
@@ -74,7 +76,10 @@ class DetectorConfig(BaseModel):
     )
     timezone: ZoneName = Field(
         default="UTC",
-        description="Own extension: IANA name of the time zone that windows of a day or a week follow.",
+        description=(
+            "Own extension: IANA name of the time zone whose days and weeks are compared, and that windows of a "
+            "day or a week follow."
+        ),
     )
     detection_interval: Duration = Field(
         default=duration(10, Unit.MINUTES),
@@ -95,6 +100,16 @@ class DetectorConfig(BaseModel):
         ge=1,
         le=MOST_HISTORY,
         description="Past windows a new model learns from at once; default 32 + shingle_size, or 40.",
+    )
+    empty_windows: int | None = Field(
+        default=None,
+        strict=True,
+        ge=0,
+        le=MOST_EMPTY,
+        description=(
+            "Own extension: for so many windows without documents an entity that is known stays in the results, with 0 "
+            "for counts and sums; 0 = not at all; default: a day, at least 10 and at most 1,440 windows; `trcf`: 0."
+        ),
     )
     recency_emphasis: int = Field(
         default=RECENCY_EMPHASIS,
@@ -251,6 +266,18 @@ class DetectorConfig(BaseModel):
         return self.history or HISTORY_BEYOND_SHINGLE + (self.shingle_size or DEFAULT_SHINGLE)
 
     @property
+    def longest_silence_ms(self) -> int:
+        """How long after its last document an entity stays in the results (ms), 0 = not at all."""
+        count = self.empty_windows
+        if count is None and self.is_trcf:
+            return 0
+        if count is None:
+            a_day = round(Unit.DAYS.milliseconds / self.interval.milliseconds)
+            count = min(max(a_day, LEAST_EMPTY), DEFAULT_MOST_EMPTY)
+        # Half a window more: a day of the calendar may have 25 hours.
+        return count * self.interval.milliseconds + self.interval.milliseconds // 2 if count else 0
+
+    @property
     def source(self) -> Source:
         """Where the numbers come from."""
         return Source(
@@ -279,8 +306,8 @@ class DetectorConfig(BaseModel):
                 "category_field": source.category_fields,
                 "features": [[feature.feature_name, feature.aggregation] for feature in source.features],
                 "interval_ms": source.interval.milliseconds,
-                "calendar": self.timezone if source.interval.is_calendar else None,
-                "model": [self.shingle_size, self.recency_emphasis],
+                "calendar": self.timezone,
+                "model": [self.shingle_size, self.recency_emphasis, self.longest_silence_ms],
             }
             | self._essence_of_trcf()
             | ({"sensitivity": own} if own != SENSITIVITY else {})

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from detector.forest.kernels.kernel import inner
 from detector.model.season import Record
 
-SPANS = (1.0, 4.0, 16.0, 64.0)
+LEVEL_SPANS = (1.0, 4.0, 16.0, 64.0)
 """Of the first predictors: the last value, and exponential means with the weights of means over so many."""
 
-LEVEL_WEIGHTS = tuple(2.0 / (span + 1.0) for span in SPANS)
+LEVEL_WEIGHTS = tuple(2.0 / (span + 1.0) for span in LEVEL_SPANS)
 """Weight of the newest value in each, once there are as many."""
 
 N_LEVELS = 4
@@ -80,11 +80,12 @@ all but the second counted up to 64; changes from value to value within the miss
 
 
 class Forecast(NamedTuple):
-    """Expected value and band of one metric; NaN while it has had no value."""
+    """Expected value and band of a metric, NaN while it has had no value; 1 + the predictor that spoke, 0 = none."""
 
     expected: float
     lower: float
     upper: float
+    basis: int
 
 
 @inner
@@ -125,14 +126,16 @@ def predict(band: Record, past_middle: float, panel: NDArray[np.float64]) -> Non
 def forecast(band: Record, panel: NDArray[np.float64]) -> Forecast:
     """Return what the best predictor says, and the band around it."""
     error = band["error"]
-    value, least = panel[0], error[0]
+    best, least = 0, error[0]
     for predictor in range(1, N_LEVELS):
         if band["n_errors"] > 0 and error[predictor] < least:
-            value, least = panel[predictor], error[predictor]
+            best, least = predictor, error[predictor]
     for predictor, n_known in ((SEASON_MIDDLE, band["n_middle"]), (SEASON_STEP, band["n_step"])):
         if n_known > 0 and error[predictor] < least and not np.isnan(panel[predictor]):
-            value, least = panel[predictor], error[predictor]
-    return Forecast(value, value - band["below"] * band["scale"], value + band["above"] * band["scale"])
+            best, least = predictor, error[predictor]
+    value, scale = panel[best], band["scale"]
+    basis = 0 if np.isnan(value) else best + 1
+    return Forecast(value, value - band["below"] * scale, value + band["above"] * scale, basis)
 
 
 @inner

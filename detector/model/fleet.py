@@ -110,10 +110,13 @@ class ScoredBlock(NamedTuple):
         there, NaN for a metric that never had a value before.
     contribution
         Share of each metric in an alarm, 0..1, float64, same shape; NaN unless the grade is above 0.
+    basis
+        What the expected value was made from, uint8, shape (n_windows, n_models, n_features): 0 = nothing, else one
+        more than the number of the predictor that spoke (see `detector.model.expected`).
     status
         uint8, shape (n_windows, n_models). 0 absent: no row, or one that is not newer than the model. 1
-        warming up: a row without score, because the model has seen fewer than 40 or because all its values
-        are missing. 2 scored.
+        warming up: a row without score, because the model has seen fewer than 40. 2 scored. 3 missing: a row whose
+        values are all missing.
     """
 
     score: NDArray[np.float64]
@@ -124,6 +127,7 @@ class ScoredBlock(NamedTuple):
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
     contribution: NDArray[np.float64]
+    basis: NDArray[np.uint8]
     status: NDArray[np.uint8]
 
 
@@ -169,6 +173,7 @@ class Fleet:
         end_times_ms: NDArray[np.int64],
         values: NDArray[np.float64],
         present: NDArray[np.bool_],
+        local_times_ms: NDArray[np.int64] | None = None,
     ) -> ScoredBlock:
         """Score windows, then learn them, model by model.
 
@@ -184,6 +189,9 @@ class Fleet:
             lowers the confidence.
         present
             Whether there is a row at all, bool, shape (n_windows, n_models).
+        local_times_ms
+            What clocks show at the window ends where the data come from, as if it were UTC, int64, shape (n_windows,);
+            None = UTC. A season ago is the same local time.
 
         Raises
         ------
@@ -192,7 +200,9 @@ class Fleet:
         """
         self._check_block(slots, end_times_ms, values, present)
         columns = _columns(values.shape)
-        self._walk(slots, end_times_ms, values, present, columns)
+        local_times_ms = end_times_ms if local_times_ms is None else local_times_ms
+        check("local_times_ms", local_times_ms, np.int64, (len(end_times_ms),))
+        self._walk(slots, end_times_ms, local_times_ms, values, present, columns)
         return ScoredBlock(*columns)
 
     def _allocate(self, n_models: int) -> Any:  # noqa: ANN401 - each kind of model has arrays of its own
@@ -205,11 +215,12 @@ class Fleet:
         self,
         slots: NDArray[np.int64],
         end_times_ms: NDArray[np.int64],
+        local_times_ms: NDArray[np.int64],
         values: NDArray[np.float64],
         present: NDArray[np.bool_],
         columns: Columns,
     ) -> None:
-        seasons = slots_of(self._plan.rhythm, end_times_ms)
+        seasons = slots_of(self._plan.rhythm, local_times_ms)
         rows = Rows(slots, end_times_ms, seasons, values, present)
         walk(self._models, lines_of(self._models), self._plan, rows, columns)
 
@@ -293,5 +304,6 @@ def _columns(shape: tuple[int, ...]) -> Columns:
         lower=np.full(shape, np.nan),
         upper=np.full(shape, np.nan),
         contribution=np.full(shape, np.nan),
+        basis=np.zeros(shape, np.uint8),
         status=np.zeros(rows, np.uint8),
     )

@@ -23,8 +23,9 @@ from detector.model.surprise import excess_of, rarity_of
 from detector.model.threshold import Bars, Pace, Verdict, confidence, judge, make_pace
 from detector.model.transform import N_COLUMNS, clean, freeze_scale, push, write_columns
 
-ABSENT, WARMING_UP, SCORED = 0, 1, 2
-"""Status of a row: not there or not newer than the model; there without a score; scored."""
+ABSENT, WARMING_UP, SCORED, MISSING = 0, 1, 2, 3
+"""Status of a row: not there or not newer than the model; there, but too few before it for a score; scored; there
+without a value."""
 
 FIRST_SCORED = 40
 """Windows before the first score, as in the plugin: the scale is frozen from these for the time being."""
@@ -85,6 +86,7 @@ class Columns(NamedTuple):
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
     contribution: NDArray[np.float64]
+    basis: NDArray[np.uint8]
     status: NDArray[np.uint8]
 
 
@@ -222,7 +224,7 @@ def _first_half(
         rows.slots[window],
     )
     _expect(models, model, window, place, columns, desk)
-    columns.status[window, place] = WARMING_UP
+    columns.status[window, place] = WARMING_UP if n_known > 0 else MISSING
     if n_known == 0:
         return NOTHING_LEFT
     n_points = course["n_points"] + 1
@@ -269,6 +271,7 @@ def _expect(models: Models, model: int, window: int, place: int, columns: Column
         columns.expected[window, place, metric] = said.expected
         columns.lower[window, place, metric] = said.lower
         columns.upper[window, place, metric] = said.upper
+        columns.basis[window, place, metric] = said.basis
         if not np.isnan(desk.row[metric]):
             excess = max(excess, excess_of(said, desk.row[metric]))
             learn(band, past_middle, desk.panel, said, desk.row[metric])

@@ -39,6 +39,7 @@ class TrcfFleet(Fleet):
         self,
         slots: NDArray[np.int64],
         end_times_ms: NDArray[np.int64],
+        local_times_ms: NDArray[np.int64],  # noqa: ARG002 - the plugin knows no seasons
         values: NDArray[np.float64],
         present: NDArray[np.bool_],
         columns: Columns,
