@@ -48,20 +48,16 @@ class Season:
 
 @dataclass
 class Metric:
-    """History of one metric: times and values that were not missing, and their seasonal residuals."""
+    """History of a metric, without what was missing: what the season has seen; values and residuals of the columns."""
 
     season: Season
-    times: list[int] = field(default_factory=list)
+    seen: list[tuple[int, float]] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     residuals: list[float] = field(default_factory=list)
 
     def past(self, time_ms: int, hours: int) -> list[float]:
         slots = self.season.around(time_ms, hours)
-        return [
-            value
-            for time, value in zip(self.times, self.values, strict=True)
-            if self.season.slot(time) in slots
-        ]
+        return [value for time, value in self.seen if self.season.slot(time) in slots]
 
     def is_novel(self, value: float) -> bool:
         if not self.values:
@@ -69,14 +65,13 @@ class Metric:
         low, high = min(self.values), max(self.values)
         return value > high + 0.05 * (high - low) or value < low - 0.05 * (high - low)
 
-    def push(self, time_ms: int, value: float) -> None:
-        past = self.past(time_ms, hours=1)
+    def push(self, time_ms: int, value: float, *, has_past: bool) -> None:
+        past = self.past(time_ms, hours=1) if has_past else []
         outside = 0.0
         if past and value > max(past):
             outside = value - max(past)
         if past and value < min(past):
             outside = value - min(past)
-        self.times.append(time_ms)
         self.values.append(value)
         self.residuals.append(outside)
 
@@ -172,7 +167,8 @@ class Rule:
     season: Season
     decay: float
     times: list[int] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
+    n_scores: int = 0
+    season_scores: list[tuple[int, float]] = field(default_factory=list)
     alarms: list[tuple[int, float]] = field(default_factory=list)
     usual: float = 0.0
     echo: float = 0.0
@@ -183,9 +179,11 @@ class Rule:
     def youth(self) -> float:
         """What bars are higher by in the first five days, of at least 256 and at most 1,440 windows."""
         days = min(max(5 * DAY_MS / self.season.interval_ms, 256), 1440)
-        return 1.2 * max(0.0, 1 - len(self.scores) / days)
+        return 1.2 * max(0.0, 1 - self.n_scores / days)
 
-    def judge(self, time_ms: int, score: float, *, novel: bool, rarity: float) -> tuple[float, float]:
+    def judge(
+        self, time_ms: int, score: float, *, novel: bool, rarity: float = 0.0, has_past: bool = True
+    ) -> tuple[float, float]:
         """Return grade and threshold."""
         if self.times:
             hours = (time_ms - self.times[-1]) / HOUR_MS
@@ -194,10 +192,10 @@ class Rule:
         else:
             self.usual = score
         slots = self.season.around(time_ms, hours=2)
-        past = [s for t, s in zip(self.times, self.scores, strict=True) if self.season.slot(t) in slots]
-        excuse = self.usual if novel else max([self.usual, *past])
+        past = [s for t, s in self.season_scores if self.season.slot(t) in slots]
+        excuse = self.usual if novel else max([self.usual, *(past if has_past else [])])
         before = self.lasting
-        if len(self.scores) >= 32:
+        if self.n_scores >= 32:
             self.lasting = (2 * (score - excuse) + 23 * before) / 25
         bar = 0.45 if rarity >= 5 else 1.5
         surplus = max(score - excuse - bar, self.lasting - 0.35) - self.youth
@@ -207,15 +205,17 @@ class Rule:
             6 * HOUR_MS, 72 * self.season.interval_ms
         )
         grade = 0.0
-        if rested and len(self.scores) >= 32 and surplus >= self.echo + self.fatigue:
+        if rested and self.n_scores >= 32 and surplus >= self.echo + self.fatigue:
             grade = 1 - math.exp(-surplus - 0.1)
             self.alarms.append((time_ms, grade))
             self.echo = max(self.echo, surplus)
             self.fatigue += 0.1
         if self.times:
-            self.usual += max(self.decay, 1 / (len(self.scores) + 2)) * (score - self.usual)
+            self.usual += max(self.decay, 1 / (self.n_scores + 2)) * (score - self.usual)
         self.times.append(time_ms)
-        self.scores.append(score)
+        self.n_scores += 1
+        if has_past:
+            self.season_scores.append((time_ms, score))
         return grade, threshold
 
 
@@ -235,7 +235,7 @@ class Band:
 
     def panel(self, metric: Metric, time_ms: int) -> list[float | None]:
         """Say what each predictor expects; None = nothing yet."""
-        here, there = metric.past(time_ms, hours=0), metric.past(metric.times[-1], hours=0)
+        here, there = metric.past(time_ms, hours=0), metric.past(metric.seen[-1][0], hours=0)
         middle = (min(here) + max(here)) / 2 if here else None
         step = None
         if here and there:
@@ -337,13 +337,19 @@ class Model:
         if self.known_shares[-1] == 0:
             return said
         self.rows.append((time_ms, row))
-        if len(self.rows) in (40, 192 + self.seed % 128):
-            columns = [[values[i] for _, values in self.rows] for i in range(self.n_metrics)]
-            self.scales = [Scale.of([v for v in column if not math.isnan(v)]) for column in columns]
+        verdict = (math.nan, math.nan, math.nan)
+        if len(self.rows) <= 40:
+            self.enter_season(time_ms, row)
+        if len(self.rows) == 40:
+            verdict = self.begin(rarity)
+        elif len(self.rows) == 192 + self.seed % 128:
+            self.freeze(self.rows)
             self.restart()
             for old_time, old_row in self.rows[:-1]:
                 self.step(old_time, old_row, rarity=0.0)
-        verdict = self.step(time_ms, row, rarity=rarity)
+            verdict = self.step(time_ms, row, rarity=rarity)
+        elif len(self.rows) > 40:
+            verdict = self.step(time_ms, row, rarity=rarity)
         if self.scales:
             said.score, said.grade, said.threshold = verdict
             said.confidence = self.confidence()
@@ -353,7 +359,7 @@ class Model:
         said, outside = Said([], [], []), [0.0]
         for metric, band, value in zip(self.metrics, self.bands, row, strict=True):
             triple = (math.nan, math.nan, math.nan)
-            if metric.values:
+            if metric.seen:
                 panel = band.panel(metric, time_ms)
                 triple = band.forecast(panel)
                 if not math.isnan(value):
@@ -365,19 +371,41 @@ class Model:
                 ends.append(end)
         return said, self.surprise.rarity(time_ms, max(outside))
 
-    def step(self, time_ms: int, row: Row, *, rarity: float) -> tuple[float, float, float]:
-        novel = False
+    def freeze(self, rows: Sequence[tuple[int, Row]]) -> None:
+        columns = [[values[i] for _, values in rows] for i in range(self.n_metrics)]
+        self.scales = [Scale.of([v for v in column if not math.isnan(v)]) for column in columns]
+
+    def enter_season(self, time_ms: int, row: Row) -> None:
         for metric, value in zip(self.metrics, row, strict=True):
             if not math.isnan(value):
-                novel |= metric.is_novel(value)
-                metric.push(time_ms, value)
-        if not self.scales:
-            return math.nan, math.nan, math.nan
-        point: list[float] = []
-        for metric, scale in zip(self.metrics, self.scales, strict=True):
-            point += scale.apply(metric.features()) if metric.values else [0.0] * 5
-        score = self.score_and_update(point)
-        return score, *self.rule.judge(time_ms, score, novel=novel, rarity=rarity)
+                metric.seen.append((time_ms, value))
+
+    def begin(self, rarity: float) -> tuple[float, float, float]:
+        """Learn the first forty rows in the scale of 32 of them, without a season; only the last is judged with one."""
+        self.freeze(self.rows[:32])
+        for time_ms, row in self.rows[:-1]:
+            self.describe(time_ms, row, has_past=False)
+            self.rule.judge(time_ms, self.score_and_update(self.point), novel=self.novel, has_past=False)
+        time_ms, row = self.rows[-1]
+        self.describe(time_ms, row, has_past=False)
+        score = self.score_and_update(self.point)
+        return score, *self.rule.judge(time_ms, score, novel=self.novel, rarity=rarity)
+
+    def describe(self, time_ms: int, row: Row, *, has_past: bool = True) -> None:
+        """Enter a row into the columns, and make the forest's point of them."""
+        self.novel, self.point = False, []
+        for metric, value in zip(self.metrics, row, strict=True):
+            if not math.isnan(value):
+                self.novel |= metric.is_novel(value)
+                metric.push(time_ms, value, has_past=has_past)
+        for metric, scale in zip(self.metrics, self.scales or [], strict=True):
+            self.point += scale.apply(metric.features()) if metric.values else [0.0] * 5
+
+    def step(self, time_ms: int, row: Row, *, rarity: float) -> tuple[float, float, float]:
+        self.describe(time_ms, row)
+        self.enter_season(time_ms, row)
+        score = self.score_and_update(self.point)
+        return score, *self.rule.judge(time_ms, score, novel=self.novel, rarity=rarity)
 
     def confidence(self) -> float:
         quality = 0.0

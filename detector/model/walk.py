@@ -27,8 +27,15 @@ ABSENT, WARMING_UP, SCORED, MISSING = 0, 1, 2, 3
 """Status of a row: not there or not newer than the model; there, but too few before it for a score; scored; there
 without a value."""
 
-FIRST_SCORED = 40
-"""Windows before the first score, as in the plugin: the scale is frozen from these for the time being."""
+PROVISIONAL = 32
+"""Windows from which the scale is frozen for the time being."""
+
+CATCH_UP = 5
+"""Windows that waited and are learnt with each one after that: entities that start together, without history, must not
+all be replayed in one window."""
+
+FIRST_SCORED = PROVISIONAL * CATCH_UP // (CATCH_UP - 1)
+"""The window that catches up, and so the first that is scored: the 40th, as in the plugin."""
 
 MIN_WARM_UP, WARM_UP_SPREAD = 192, 128
 """The scale is frozen for good after 192 + (seed mod 128) windows:
@@ -37,7 +44,7 @@ replayed in the same window."""
 
 MAX_WARM_UP = MIN_WARM_UP + WARM_UP_SPREAD - 1
 
-NOTHING_LEFT, TO_SCORE, TO_REPLAY = 0, 1, 2
+NOTHING_LEFT, TO_SCORE, TO_CATCH_UP, TO_REPLAY = 0, 1, 2, 3
 """What is left of a row after its first half."""
 
 
@@ -232,11 +239,13 @@ def _first_half(
     warm_up = _warm_up(course["seed"])
     if n_points <= warm_up:
         _wait(models, model, n_points - 1, time_ms, rows.slots[window], desk)
-        if n_points in (FIRST_SCORED, warm_up):
+        if n_points == warm_up:
             return TO_REPLAY
-    _enter(models, plan, model, desk)
-    if n_points < FIRST_SCORED:
-        return NOTHING_LEFT
+        if n_points <= FIRST_SCORED:
+            _enter_season(models, model, desk)
+            return TO_CATCH_UP if n_points > PROVISIONAL else NOTHING_LEFT
+    _enter_columns(models, plan, model, desk, True)  # noqa: FBT003 - kernels have no keywords
+    _enter_season(models, model, desk)
     _describe(models, plan, model, desk)
     ask_for_points(models.forest, model, desk.scratch)
     return TO_SCORE
@@ -291,16 +300,29 @@ def _wait(models: Models, model: int, place: int, time_ms: int, slot: int, desk:
 
 
 @inner
-def _enter(models: Models, plan: Plan, model: int, desk: Desk) -> None:
-    """Enter a row into the columns and the season; compares with the season before, then adds to it."""
+def _enter_season(models: Models, model: int, desk: Desk) -> None:
+    """Enter a row into the slot being filled."""
+    for metric in range(desk.row.shape[0]):
+        if not np.isnan(desk.row[metric]):
+            enter(models.metric[model, metric]["season"], desk.row[metric])
+
+
+@inner
+def _enter_columns(
+    models: Models,
+    plan: Plan,
+    model: int,
+    desk: Desk,
+    has_past: bool,  # noqa: FBT001 - kernels have no keywords
+) -> None:
+    """Enter a row into the columns; without a past it is compared with no season."""
     desk.novel[0] = False
     for metric in range(desk.row.shape[0]):
         record, value = models.metric[model, metric], desk.row[metric]
-        columns = record["transform"]
+        columns, span = record["transform"], record["season"]
         if not np.isnan(value):
-            span = record["season"]
-            desk.novel[0] |= push(columns, span["past_low"], span["past_high"], value)
-            enter(span, value)
+            low, high = (span["past_low"], span["past_high"]) if has_past else (np.inf, -np.inf)
+            desk.novel[0] |= push(columns, low, high, value)
         if plan.shingle_size > 0:
             push_shingle(models.shingle, model, metric, columns["last"], columns["pushed"])
 
@@ -326,19 +348,26 @@ def _second_half(
     model, time_ms = rows.models[place], rows.end_times_ms[window]
     course = models.model[model]["course"]
     n_points = course["n_points"]
-    n_waited = 0
+    first, end = n_points - 1, n_points
     if left == TO_REPLAY:
-        n_waited = n_points
+        first = 0
         _freeze(models, model, n_points, desk)
-    for index in range(max(1, n_waited)):
-        if n_waited > 0:
-            _take_up(models, plan, model, index, desk)
+        restart(models, model)
+    elif left == TO_CATCH_UP:
+        first, end = CATCH_UP * (n_points - PROVISIONAL - 1), CATCH_UP * (n_points - PROVISIONAL)
+        if first == 0:
+            _freeze(models, model, PROVISIONAL, desk)
+    for index in range(first, end):
+        is_now = index + 1 == n_points
+        if left != TO_SCORE:
+            _take_up(models, plan, model, index, left == TO_REPLAY, desk)
             time_ms = models.waiting.times_ms[model, index]
         score = score_keeping(models.forest, model, desk.scratch, _ahead(rows, cell))
         # Rows that waited were compared with their bands when they came; only the last is at hand.
-        rarity = desk.rarity[0] if index + 1 >= n_waited else 0.0
-        verdict = _judge(models, plan, pace, model, time_ms, score, rarity, desk)
-        if index + 1 >= n_waited:
+        rarity = desk.rarity[0] if is_now else 0.0
+        has_past = is_now or left == TO_REPLAY
+        verdict = _judge(models, plan, pace, model, time_ms, score, rarity, has_past, desk)
+        if is_now:
             columns.status[window, place] = SCORED
             columns.score[window, place] = score
             columns.grade[window, place] = verdict.grade
@@ -347,7 +376,7 @@ def _second_half(
             if verdict.grade > 0.0:
                 _attribute(models, model, desk, columns.contribution, window, place)
         take_kept(models.forest, model, desk.scratch, pace.time_decay)
-    if n_waited > FIRST_SCORED:
+    if left == TO_REPLAY:
         forget_waiting(models.waiting, model)
 
 
@@ -360,14 +389,15 @@ def _judge(
     time_ms: int,
     score: float,
     rarity: float,
+    has_past: bool,  # noqa: FBT001 - kernels have no keywords
     desk: Desk,
 ) -> Verdict:
-    """Judge a score, and enter it into the season."""
-    record = models.model[model]
-    moment = record["season"]
+    """Judge a score, and enter it into the season; a row that catches up has neither past nor place in it."""
+    moment = models.model[model]["season"]
+    past = moment["past_top_score"] if has_past else 0.0
     verdict = judge(
-        record["alarm"],
-        moment["past_top_score"],
+        models.model[model]["alarm"],
+        past,
         pace,
         plan.bars,
         plan.rhythm.rest_ms,
@@ -376,27 +406,41 @@ def _judge(
         desk.novel[0],
         rarity,
     )
-    moment["top_score"] = max(moment["top_score"], score)
+    if has_past:
+        moment["top_score"] = max(moment["top_score"], score)
     return verdict
 
 
 @inner
-def _freeze(models: Models, model: int, n_points: int, desk: Desk) -> None:
-    """Freeze the scale of every metric with the rows that waited, and start again."""
+def _freeze(models: Models, model: int, n_rows: int, desk: Desk) -> None:
+    """Freeze the scale of every metric with the first rows that waited."""
     for metric in range(models.metric.shape[1]):
         columns = models.metric[model, metric]["transform"]
-        freeze_scale(columns, models.waiting.values[model, :, metric], n_points, desk.known, desk.means)
-    restart(models, model)
+        freeze_scale(columns, models.waiting.values[model, :, metric], n_rows, desk.known, desk.means)
 
 
 @inner
-def _take_up(models: Models, plan: Plan, model: int, index: int, desk: Desk) -> None:
-    """Enter a row that waited, and take its point down the trees."""
+def _take_up(
+    models: Models,
+    plan: Plan,
+    model: int,
+    index: int,
+    has_past: bool,  # noqa: FBT001 - kernels have no keywords
+    desk: Desk,
+) -> None:
+    """Enter a row that waited, and take its point down the trees.
+
+    With a past the season starts again as well; a model that catches up has it already, and is compared with none: what
+    was a season before a row that waited is not kept.
+    """
     for metric in range(models.metric.shape[1]):
         desk.row[metric] = models.waiting.values[model, index, metric]
-    moment, slot = models.model[model]["season"], models.waiting.slots[model, index]
-    turn_to(models.ring, plan.rhythm, model, moment, models.metric[model], slot)
-    _enter(models, plan, model, desk)
+    if has_past:
+        moment, slot = models.model[model]["season"], models.waiting.slots[model, index]
+        turn_to(models.ring, plan.rhythm, model, moment, models.metric[model], slot)
+    _enter_columns(models, plan, model, desk, has_past)
+    if has_past:
+        _enter_season(models, model, desk)
     _describe(models, plan, model, desk)
 
 
