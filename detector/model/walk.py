@@ -247,7 +247,9 @@ def _first_half(
     _enter_columns(models, plan, model, desk, True)  # noqa: FBT003 - kernels have no keywords
     _enter_season(models, model, desk)
     _describe(models, plan, model, desk)
-    ask_for_points(models.forest, model, desk.scratch)
+    if window == 0:
+        # Later windows of a block find the model in the cache.
+        ask_for_points(models.forest, model, desk.scratch)
     return TO_SCORE
 
 
@@ -362,7 +364,7 @@ def _second_half(
         if left != TO_SCORE:
             _take_up(models, plan, model, index, left == TO_REPLAY, desk)
             time_ms = models.waiting.times_ms[model, index]
-        score = score_keeping(models.forest, model, desk.scratch, _ahead(rows, cell))
+        score = score_keeping(models.forest, model, desk.scratch, _ahead(rows, cell) if is_now else NO_SLOT)
         # Rows that waited were compared with their bands when they came; only the last is at hand.
         rarity = desk.rarity[0] if is_now else 0.0
         has_past = is_now or left == TO_REPLAY
