@@ -105,6 +105,5 @@ def check_sane(scored: ScoredBlock, values: Values) -> None:
     assert np.isnan(scored.contribution[~alarm]).all()
     seen = np.maximum.accumulate(np.isfinite(values), axis=0)[:-1]
     assert np.isfinite(scored.expected[1:][seen]).all()
-    assert (scored.basis[1:][seen] > 0).all()
     assert (scored.lower[1:][seen] <= scored.expected[1:][seen]).all()
     assert (scored.expected[1:][seen] <= scored.upper[1:][seen]).all()

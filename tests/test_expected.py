@@ -102,3 +102,4 @@ def test_nothing_is_expected_before_the_first_value() -> None:
     scored = run(values)
     assert np.isnan(scored.expected[:6]).all()
     assert (scored.expected[6:] == 1).all()
+    assert ((scored.basis > 0) == np.isfinite(scored.expected)).all()

@@ -137,7 +137,7 @@ def twin_of(kind: ModelSettings, seed: int) -> naive_model.Model:
 @given(
     seed=st.integers(0, 2**32),
     interval_ms=st.sampled_from(
-        [MINUTE_MS, 5 * MINUTE_MS, 40 * MINUTE_MS, HOUR_MS, 7 * HOUR_MS, DAY_MS, 2 * DAY_MS]
+        [MINUTE_MS, 5 * MINUTE_MS, 25 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS, 7 * HOUR_MS, DAY_MS, 2 * DAY_MS]
     ),
     n_features=st.integers(1, 3),
     missing=st.sampled_from([0.0, 0.2]),
