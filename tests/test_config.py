@@ -170,13 +170,14 @@ KEPT: list[dict[str, Any]] = [
     {"history": 100},
     {"window_delay": {"period": {"interval": 3, "unit": "Minutes"}}},
     {"detection_interval": {"period": {"interval": 600, "unit": "Seconds"}}},
-    {"timezone": "Europe/Berlin"},
     {"filter_query": {"term": {"a": 1}}},
     {"time_field": "t"},
     {"indices": ["web-1", "web-2"]},
     {"ui_metadata": {"a": 1}},
 ]
 RENEWED: list[dict[str, Any]] = [
+    {"timezone": "Europe/Berlin"},
+    {"empty_windows": 0},
     {"detection_interval": {"period": {"interval": 5, "unit": "Minutes"}}},
     {"category_field": ["host"]},
     {"shingle_size": 8},

@@ -253,7 +253,7 @@ class TestIds:
 def test_windows_come_entity_by_entity_in_ascending_order():
     """Only those that are there."""
     n_windows, n_entities = 4, 3
-    status = np.array([[2, 0, 1], [2, 2, 0], [0, 2, 2], [2, 2, 2]], np.uint8)
+    status = np.array([[2, 0, 1], [2, 3, 0], [0, 2, 2], [2, 2, 2]], np.uint8)
     shape = (n_windows, n_entities)
     entry = JournalEntry(
         "windows",
@@ -264,7 +264,7 @@ def test_windows_come_entity_by_entity_in_ascending_order():
         np.ones(shape, np.int64),
     )
     flat, cubic = np.zeros(shape), np.zeros((*shape, 2))
-    scored = ScoredBlock(flat, flat, flat, flat, cubic, cubic, cubic, cubic, status)
+    scored = ScoredBlock(flat, flat, flat, flat, cubic, cubic, cubic, cubic, cubic.astype(np.uint8), status)
     roster = Roster()
     roster.add((("a", "x"), ("b", "x"), ("c", "x")))
     found = [orjson.loads(one.source) for one in maker().documents(roster, ScoredEntry(1, entry, scored), 0)]
@@ -290,12 +290,13 @@ def test_documents_are_those_of_the_naive_twin(features, categories, seed, kind)
     shape = n_windows, n_entities = (3, 4)
     every = (*shape, len(features))
     numbers = lambda *size: np.where(draw.random(size) < 0.2, np.nan, draw.normal(0, 1e3, size))  # noqa: E731
-    status = draw.integers(0, 3, shape).astype(np.uint8)
+    status = draw.integers(0, 4, shape).astype(np.uint8)
     grade = np.where(status == SCORED, np.maximum(0, draw.normal(0, 1, shape)), np.nan)
     single = numbers(*shape), grade, numbers(*shape), numbers(*shape)
-    scored = ScoredBlock(*single, *(numbers(*every) for _ in range(4)), status)
+    basis = draw.integers(0, 7, every).astype(np.uint8)
+    scored = ScoredBlock(*single, *(numbers(*every) for _ in range(4)), basis, status)
     ends, rows = np.arange(1, n_windows + 1) * HOUR_MS, draw.permutation(n_entities).astype(np.int32)
-    entry = JournalEntry(kind, ends, (), rows, numbers(*every), np.ones(shape, np.int64))
+    entry = JournalEntry(kind, ends, (), rows, numbers(*every), draw.integers(0, 3, shape))
     roster = Roster()
     roster.add(tuple((*map(str, [k] * len(categories)),) or (str(k),) for k in range(n_entities)))
     of = maker(tuple(features), tuple(categories))
