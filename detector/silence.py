@@ -58,8 +58,11 @@ class Silence:
     def fill(self, entry: JournalEntry) -> Filled:
         """Return an entry with silent windows filled in, and note who was heard of.
 
-        History is filled in for its own entities, and for windows that were asked for.
+        History is filled in for its own entities, and for windows that were asked for; windows that were skipped hold
+        nothing.
         """
+        if entry.kind == "skipped":
+            return Filled(entry, entry.doc_counts > 0)
         heard = np.zeros((len(entry.end_times_ms), len(self.last_ms)), np.bool_)
         heard[:, entry.rows] = entry.doc_counts > 0
         ends = entry.end_times_ms[:, np.newaxis]

@@ -86,6 +86,14 @@ def test_a_gap_in_reading_does_not_begin_silence_again():
     assert filled_of(one.fill(entry(100, [[0]], rows=[0]))) == set()
 
 
+def test_windows_that_were_skipped_are_not_silent():
+    """Nobody looked; a window read after them is silent if the last document is not too old."""
+    one = silence(1, longest=4)
+    one.fill(entry(1, [[5]], rows=[0]))
+    assert filled_of(one.fill(entry(2, np.zeros((2, 0)), [], "skipped"))) == set()
+    assert filled_of(one.fill(entry(4, [[0], [0], [0]], rows=[0]))) == {(0, 4), (0, 5)}
+
+
 def naive_filled(doc_counts, longest):
     """Return the same, read off the rule, cell by cell."""
     filled = set()
