@@ -20,7 +20,7 @@ from features.block import FeatureBlock
 from features.windows import local_times_ms
 from storage.records import Checkpoint, Marker
 
-CHECKPOINT_VERSION = 4
+CHECKPOINT_VERSION = 5
 HEARD = "heard_ms"
 """Name of the array that holds when each entity was last heard of."""
 
