@@ -8,6 +8,7 @@ from functools import partial
 import structlog
 
 from detector.configuration.config import DetectorConfig
+from detector.configuration.fingerprint import fingerprint_of
 from detector.job import Job
 from detector.memory import Memory
 from detector.resume import StateLostError, resume
@@ -50,7 +51,7 @@ def open_job(
     registration = stores.detectors.register(
         config.detector_id,
         config.model_dump(mode="json", exclude_none=True),
-        config.fingerprint,
+        fingerprint_of(config),
         partial(_start_of_generation, config, stores.state, now_ms, start_ms),
         now_ms,
     )

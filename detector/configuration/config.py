@@ -4,8 +4,6 @@ The names are those of the anomaly-detection plugin, so that its exports load. M
 clusters or the clock, and stays quick to import.
 """
 
-import json
-from hashlib import blake2b
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -22,7 +20,7 @@ from detector.configuration.names import (
 )
 from detector.configuration.not_yet import NotYet, not_yet
 from detector.configuration.period import Duration, duration
-from detector.configuration.rules import Rules, directions, margins
+from detector.configuration.rules import Rules
 from features.feature import Feature
 from features.source import Source
 from features.windows import Interval, Unit, interval_problem
@@ -40,8 +38,8 @@ LEAST_EMPTY, DEFAULT_MOST_EMPTY, MOST_EMPTY = 10, 1_440, 100_000
 HISTORY_BEYOND_SHINGLE = 32
 """Windows read for a new model beyond those that fill the first shingle."""
 RECENCY_EMPHASIS = 2_560
-SENSITIVITY = 0.5
 """Ten times the 256 points a tree holds."""
+SENSITIVITY = 0.5
 LARGEST_INTEGER = 2**31 - 1
 LONGEST_DELAY_MS = 366 * 86_400_000
 
@@ -288,38 +286,3 @@ class DetectorConfig(BaseModel):
             features=tuple(feature for feature in self.feature_attributes if feature.feature_enabled),
             interval=self.interval,
         )
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of everything that makes a new generation of models when it changes; 32 hexadecimal digits."""
-        text = json.dumps(self._essence(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return blake2b(text.encode(), digest_size=16).hexdigest()
-
-    def _essence(self) -> dict[str, Any]:
-        """Return what models are made for; spelling, order of keys and defaults left out.
-
-        Where the documents come from is not part of it: a new index or a better filter must not cost the models.
-        """
-        source, own = self.source, self.sensitivity
-        return (
-            {
-                "category_field": source.category_fields,
-                "features": [[feature.feature_name, feature.aggregation] for feature in source.features],
-                "interval_ms": source.interval.milliseconds,
-                "calendar": self.timezone,
-                "model": [self.shingle_size, self.recency_emphasis, self.longest_silence_ms],
-            }
-            | self._essence_of_trcf()
-            | ({"sensitivity": own} if own != SENSITIVITY else {})
-        )
-
-    def _essence_of_trcf(self) -> dict[str, Any]:
-        """Return what else the plugin's kind of model is made for; nothing for the default, whose hash it leaves."""
-        if not self.is_trcf:
-            return {}
-        names = [feature.feature_name for feature in self.source.features]
-        return {
-            "profile": self.profile,
-            "ignored": margins(self.rules, names),
-            "told": directions(self.rules, names),
-        }
