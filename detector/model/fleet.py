@@ -19,7 +19,7 @@ from detector.model.season import Rhythm, rhythm_of, slots_of
 from detector.model.state import Models, allocate_models, begin, lines_of
 from detector.model.threshold import DEFAULT_BARS, Bars
 from detector.model.transform import N_COLUMNS
-from detector.model.walk import MAX_WARM_UP, Columns, Plan, Rows, walk
+from detector.model.walk import MAX_WARM_UP, Columns, Plan, Rows, empty_columns, walk
 
 N_TREES = 32
 """Of the plugin's 50. No smaller shape does as well on both labelled series and cosines; see docs/performance.md."""
@@ -199,7 +199,7 @@ class Fleet:
             When a shape or type is another, a slot is unknown or doubled, or the window ends do not ascend.
         """
         self._check_block(slots, end_times_ms, values, present)
-        columns = _columns(values.shape)
+        columns = empty_columns(values.shape)
         local_times_ms = end_times_ms if local_times_ms is None else local_times_ms
         check("local_times_ms", local_times_ms, np.int64, (len(end_times_ms),))
         self._walk(slots, end_times_ms, local_times_ms, values, present, columns)
@@ -289,21 +289,4 @@ def _allocate(settings: ModelSettings, n_models: int) -> Models:
     n_metrics, shingle_size = settings.n_features, settings.shingle_size or 0
     return allocate_models(
         n_models, n_metrics, settings.rhythm, shingle_size, MAX_WARM_UP, settings.forest_shape
-    )
-
-
-def _columns(shape: tuple[int, ...]) -> Columns:
-    """Return empty verdicts for values of this shape."""
-    rows = shape[:2]
-    return Columns(
-        score=np.full(rows, np.nan),
-        grade=np.full(rows, np.nan),
-        confidence=np.full(rows, np.nan),
-        threshold=np.full(rows, np.nan),
-        expected=np.full(shape, np.nan),
-        lower=np.full(shape, np.nan),
-        upper=np.full(shape, np.nan),
-        contribution=np.full(shape, np.nan),
-        basis=np.zeros(shape, np.uint8),
-        status=np.zeros(rows, np.uint8),
     )

@@ -97,6 +97,23 @@ class Columns(NamedTuple):
     status: NDArray[np.uint8]
 
 
+def empty_columns(shape: tuple[int, ...]) -> Columns:
+    """Return empty verdicts for values of this shape."""
+    rows = shape[:2]
+    return Columns(
+        score=np.full(rows, np.nan),
+        grade=np.full(rows, np.nan),
+        confidence=np.full(rows, np.nan),
+        threshold=np.full(rows, np.nan),
+        expected=np.full(shape, np.nan),
+        lower=np.full(shape, np.nan),
+        upper=np.full(shape, np.nan),
+        contribution=np.full(shape, np.nan),
+        basis=np.zeros(shape, np.uint8),
+        status=np.zeros(rows, np.uint8),
+    )
+
+
 class Desk(NamedTuple):
     """Working memory of one row.
 
