@@ -20,7 +20,7 @@ from features.block import FeatureBlock
 from features.windows import local_times_ms
 from storage.records import Checkpoint, Marker
 
-CHECKPOINT_VERSION = 5
+CHECKPOINT_VERSION = 6
 HEARD = "heard_ms"
 """Name of the array that holds when each entity was last heard of."""
 
@@ -79,6 +79,8 @@ class Partition:
         self.frontier_ms = frontier_ms
         self.sequence = 0
         self.saved_sequences: dict[int, int] = {}
+        self._births: list[int] = []
+        """The entry that brought the first entity of each group: before it the group has no need of a checkpoint."""
         self._windows_since_saved: dict[int, int] = {}
         self._stagger = partition_of((log,), MOST_STAGGER)
         self._settings = settings
@@ -164,6 +166,8 @@ class Partition:
 
     def _move_on(self, sequence: int, entry: JournalEntry) -> None:
         self.sequence = sequence
+        while len(self._births) * GROUP_SIZE < len(self.roster):
+            self._births.append(sequence)
         if entry.kind != "history":
             self.frontier_ms = int(entry.end_times_ms[-1])
 
@@ -198,7 +202,8 @@ class Partition:
     def checkpoint(self, group: int) -> Checkpoint:
         """Return the models of a group as they are now."""
         first, last = self._rows_of(group)
-        fields = {"first": first, "entities": [list(entity) for entity in self.roster.entities[first:last]]}
+        entities = [list(entity) for entity in self.roster.entities[first:last]]
+        fields = {"first": first, "entities": entities, "births": self._births}
         arrays = self._fleet.save(first, last) | {HEARD: self._silence.last_ms[first:last]}
         payload = pack("checkpoint", CHECKPOINT_VERSION, fields, arrays)
         return Checkpoint(self.log, group, self.sequence, payload)
@@ -211,8 +216,7 @@ class Partition:
     @property
     def safe_sequence(self) -> int:
         """Last journal entry that every checkpoint has behind it: up to it the journal is not needed any more."""
-        saved = (self.saved_sequences.get(group, 0) for group in range(self.n_groups))
-        return min(saved, default=self.sequence)
+        return min(self.saved_sequences.get(group, 0) for group in range(self.n_groups))
 
     def restore(self, checkpoint: Checkpoint) -> bool:
         """Take over the models of a checkpoint; call in ascending order of groups.
@@ -226,6 +230,7 @@ class Partition:
             When the bytes are damaged or were written by another release.
         """
         fields, arrays = unpack(checkpoint.payload, "checkpoint", CHECKPOINT_VERSION)
+        self._births = max(self._births, fields["births"], key=len)
         if fields["first"] != len(self.roster):
             return False
         self._enrol(tuple(tuple(entity) for entity in fields["entities"]))
@@ -241,23 +246,32 @@ class Partition:
         The groups are those of the roster at the commit marker. Call after `restore`, before the journal is
         applied from there.
         """
-        saved = [self.saved_sequences.get(group, 0) for group in range(n_groups(marker.n_entities))]
-        if len(self.roster) % GROUP_SIZE:
-            # The last group was not full at its checkpoint, so whoever stands behind it came later: the journal
-            # from there has all of them, and what was before may have been deleted.
-            saved = saved[: self.n_groups]
-        self.sequence = min(saved, default=marker.sequence)
+        self.sequence = min(self._saved_until(group) for group in range(n_groups(marker.n_entities)))
         self.frontier_ms = marker.frontier_ms
         self.done = Progress(marker.sequence, marker.frontier_ms, marker.n_entities)
         return self.sequence
+
+    def _saved_until(self, group: int) -> int:
+        """Return the last entry that is not needed to make a group; up to there the journal may be deleted.
+
+        A group that no checkpoint knows of is younger than all of them.
+        """
+        if group in self.saved_sequences:
+            return self.saved_sequences[group]
+        if group < len(self._births):
+            return self._births[group] - 1
+        return max(self.saved_sequences.values(), default=0)
 
     def _rows_of(self, group: int) -> tuple[int, int]:
         return group * GROUP_SIZE, min((group + 1) * GROUP_SIZE, len(self.roster))
 
 
 def n_groups(n_entities: int) -> int:
-    """Return how many checkpoint documents hold the models of a partition of `n_entities`."""
-    return -(-n_entities // GROUP_SIZE)
+    """Return how many checkpoint documents hold the models of a partition of `n_entities`.
+
+    At least one: that nobody is there yet is worth saving too, or the journal of an empty partition could never be cut.
+    """
+    return max(1, -(-n_entities // GROUP_SIZE))
 
 
 def select(block: FeatureBlock, indexes: NDArray[np.int64]) -> FeatureBlock:
