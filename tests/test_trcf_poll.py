@@ -45,4 +45,4 @@ def test_restarts_change_no_document_and_the_spike_is_told(client, index_prefix)
     assert spike["anomaly_score"] >= spike["threshold"]
     assert spike["expected"]["mean"] < spike["upper"]["mean"] < spike["value"]["mean"]
     assert sum(spike["contribution"].values()) == pytest.approx(1)
-    assert "above the expected" in spike["reason"]
+    assert "times the" in spike["reason"]
