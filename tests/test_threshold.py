@@ -19,6 +19,7 @@ from detector.model.season import (
 )
 from detector.model.threshold import (
     ALARM,
+    COMMON,
     DEFAULT_BARS,
     LASTING,
     RARE,
@@ -146,6 +147,12 @@ def test_parts_can_be_turned_off() -> None:
     assert forgetful.score(3.0).grade > 0
     forgetful.wait(24)
     assert forgetful.score(3.0).grade > 0
+    restless = Bench(bars=Bars(rests=False, uses_echo=False))
+    assert restless.score(4.0).grade > 0
+    assert restless.score(4.0).grade > 0
+    absolute = Bench(bars=Bars(uses_mean=False))
+    absolute.alarm["mean_score"] = 2.0
+    assert absolute.score(CALM).threshold == pytest.approx(COMMON + STRONG)
 
 
 def test_no_second_alarm_within_six_hours() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from math import inf
 
 from benchmarks.nab import PROFILES, Series, nab_score
 from benchmarks.quality.detection import detect
@@ -10,35 +11,65 @@ from benchmarks.quality.generated import mean_noise_alarms, run_seasonal
 from benchmarks.quality.labelled import SeriesRun, run_all
 from benchmarks.quality.rows import Row, row
 from detector.model.fleet import ModelSettings
+from detector.model.parts import ALL_PARTS
+from detector.model.threshold import DEFAULT_BARS
 
 Change = Callable[[ModelSettings], ModelSettings]
 
+
+def without_part(**parts: bool) -> Change:
+    """Return the change that turns parts of the model off."""
+    return lambda settings: replace(settings, parts=ALL_PARTS._replace(**parts))
+
+
+def without_rule(**bars: float) -> Change:
+    """Return the change that turns parts of the rule off."""
+    return lambda settings: replace(settings, bars=DEFAULT_BARS._replace(**bars))
+
+
 CHANGES: dict[str, Change] = {
     "nothing (the default)": lambda settings: settings,
+    "means over 4, 16 and 64 windows": without_part(has_means=False),
+    "seasonal residual": without_part(has_residual=False),
+    "means and residual": without_part(has_means=False, has_residual=False),
+    "scale frozen a second time": without_part(freezes_again=False),
+    "discount by the mean score": without_rule(uses_mean=False),
+    "discount by a season ago": without_rule(uses_season=False),
+    "novel values are not excused": without_rule(uses_novelty=False),
+    "alarms that are strong": without_rule(strong=inf),
+    "alarms that last": without_rule(lasting=inf),
+    "alarms that rare values support": without_rule(supported=inf),
+    "higher bars of the young": without_rule(youth=0.0),
+    "rest after an alarm": without_rule(rests=False),
+    "echo of the last alarm": without_rule(uses_echo=False),
+    "fatigue": without_rule(fatigue_step=0.0),
+    "rest, echo and fatigue": without_rule(rests=False, uses_echo=False, fatigue_step=0.0),
     "several time scales: a shingle of 8": lambda settings: replace(settings, shingle_size=8),
     "32 trees: 16": lambda settings: replace(settings, n_trees=16),
     "32 trees: 50": lambda settings: replace(settings, n_trees=50),
     "256 samples: 128": lambda settings: replace(settings, sample_size=128),
 }
-"""What is missing, and what stands in its place, to the settings without it."""
+"""What is missing, and what stands in its place if anything does, to the settings without it."""
 
 
 def ablation_rows(
-    every: Sequence[Series], n_seeds: int, n_entities: int, settings_of: SettingsOf
+    cases: Sequence[str], every: Sequence[Series], n_seeds: int, n_entities: int, settings_of: SettingsOf
 ) -> Iterator[Row]:
-    """Yield the rows of each change: NAB's fixed scores if there are series, seasonal traffic, and clean noise."""
+    """Yield the rows of each change, in the cases among nab, seasonal and noise."""
     for name, change in CHANGES.items():
 
         def changed(n_features: int, interval_ms: int, change: Change = change) -> ModelSettings:
             return change(settings_of(n_features, interval_ms))
 
         case = f"ablation, {name}"
-        if every:
+        if "nab" in cases:
             yield from _labelled(case, run_all(every, n_seeds, changed), n_seeds)
-        found = [detect(one.run.flags, one.streams) for one in run_seasonal(n_seeds, changed)]
-        yield row(case, "recall", "1", [one.recall for one in found])
-        yield row(case, "false_per_week", "1", [one.false_per_week for one in found])
-        yield row(case, "alarms_in_4_weeks", "1", mean_noise_alarms(n_entities, n_seeds, changed))
+        if "seasonal" in cases:
+            found = [detect(one.run.flags, one.streams) for one in run_seasonal(n_seeds, changed)]
+            yield row(case, "recall", "1", [one.recall for one in found])
+            yield row(case, "false_per_week", "1", [one.false_per_week for one in found])
+        if "noise" in cases:
+            yield row(case, "alarms_in_4_weeks", "1", mean_noise_alarms(n_entities, n_seeds, changed))
 
 
 def _labelled(case: str, runs: Sequence[SeriesRun], n_seeds: int) -> Iterator[Row]:

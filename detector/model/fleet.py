@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from detector.forest.state import ForestShape
 from detector.model.arrays import check, copy_onto, named_arrays
+from detector.model.parts import ALL_PARTS, Parts
 from detector.model.plugin_settings import PLUGIN_SHINGLE, TrcfSettings
 from detector.model.season import Rhythm, rhythm_of, slots_of
 from detector.model.state import Models, allocate_models, begin, lines_of
@@ -53,8 +54,8 @@ class ModelSettings:
         Trees of a forest, points kept by a tree, and bytes of a column of a point, 1 or 2 (see `ForestShape`).
     trcf
         Settings of the plugin's kind of models; None = the default kind. Its points have two bytes a column.
-    bars
-        What an alarm of the default kind takes.
+    bars, parts
+        What an alarm of the default kind takes, and what such a model is made of.
     """
 
     n_features: int
@@ -66,6 +67,7 @@ class ModelSettings:
     code_bytes: int = 1
     trcf: TrcfSettings | None = None
     bars: Bars = DEFAULT_BARS
+    parts: Parts = ALL_PARTS
 
     def __post_init__(self) -> None:
         for name in ("n_features", "interval_ms", "shingle_size", "recency_emphasis"):
@@ -93,7 +95,7 @@ class ModelSettings:
     def plan(self) -> Plan:
         """What the kernel needs to know."""
         decay = 1.0 / self.recency_emphasis
-        return Plan(self.rhythm, decay, self.interval_ms, self.shingle_size or 0, self.bars)
+        return Plan(self.rhythm, decay, self.interval_ms, self.shingle_size or 0, self.bars, self.parts)
 
 
 class ScoredBlock(NamedTuple):

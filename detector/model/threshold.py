@@ -22,6 +22,9 @@ happens to a machine lasts."""
 LASTING_WEIGHT = 2.0 / 25.0
 """Weight of the newest score in that mean: the one of a mean over 24 windows."""
 
+COMMON = 0.8
+"""What a score is compared with where the model's own mean is turned off: the mean of white noise."""
+
 SUPPORTED = 0.45
 """Discounted score that makes an alarm when the value supports it."""
 
@@ -109,6 +112,8 @@ class Bars(NamedTuple):
     uses_echo, uses_season, uses_novelty
         Whether the last alarm's surplus must be exceeded, yesterday's scores excuse today's, and a novel value undoes
         that.
+    uses_mean, rests
+        Whether scores are compared with their own mean or with `COMMON`, and whether an alarm is followed by a rest.
     """
 
     strong: float = STRONG
@@ -119,6 +124,8 @@ class Bars(NamedTuple):
     uses_echo: bool = True
     uses_season: bool = True
     uses_novelty: bool = True
+    uses_mean: bool = True
+    rests: bool = True
 
 
 DEFAULT_BARS = Bars()
@@ -193,6 +200,8 @@ def judge(
     _fade(alarm, pace, time_ms)
     is_first = alarm["n_scores"] == 0
     usual = score if is_first else alarm["mean_score"]
+    if not bars.uses_mean:
+        usual = COMMON
     if bars.uses_season and not (novel and bars.uses_novelty):
         usual = max(usual, past_top_score)
     is_meant = alarm["n_scores"] >= MEANT_AFTER
@@ -203,7 +212,9 @@ def judge(
     youth = bars.youth * max(0.0, 1.0 - alarm["n_scores"] / pace.youth_windows)
     surplus = max(score - usual - bar, alarm["lasting"] - bars.lasting) - youth
     needed = alarm["echo"] + alarm["fatigue"]
-    rested = alarm["last_alarm_ms"] == NEVER_MS or time_ms - alarm["last_alarm_ms"] > rest_ms
+    rested = (
+        not bars.rests or alarm["last_alarm_ms"] == NEVER_MS or time_ms - alarm["last_alarm_ms"] > rest_ms
+    )
     grade = 0.0
     if rested and is_meant and surplus >= needed:
         grade = 1.0 - np.exp(-surplus - GRADE_FLOOR)

@@ -16,6 +16,7 @@ from detector.forest.kernels.prepare import NO_SLOT, ask_for_points, prepare_que
 from detector.forest.kernels.scratch import Scratch, make_scratch
 from detector.forest.kernels.update import score_keeping, take_kept
 from detector.model.expected import N_PREDICTORS, forecast, learn, predict
+from detector.model.parts import Parts, mute
 from detector.model.season import Record, Rhythm, enter, turn_to
 from detector.model.shingle import push_shingle, write_shingle
 from detector.model.state import Lines, Models, ask_for_records, forget_waiting, restart
@@ -63,6 +64,8 @@ class Plan(NamedTuple):
         Windows in the forest's input; 0 = the five columns a metric.
     bars
         What an alarm takes.
+    parts
+        What the models are made of.
     """
 
     rhythm: Rhythm
@@ -70,6 +73,7 @@ class Plan(NamedTuple):
     interval_ms: int
     shingle_size: int
     bars: Bars
+    parts: Parts
 
 
 class Rows(NamedTuple):
@@ -253,7 +257,7 @@ def _first_half(
         return NOTHING_LEFT
     n_points = course["n_points"] + 1
     course["n_points"] = n_points
-    warm_up = _warm_up(course["seed"])
+    warm_up = _warm_up(course["seed"]) if plan.parts.freezes_again else FIRST_SCORED
     if n_points <= warm_up:
         _wait(models, model, n_points - 1, time_ms, rows.slots[window], desk)
         if n_points == warm_up:
@@ -355,6 +359,7 @@ def _describe(models: Models, plan: Plan, model: int, desk: Desk) -> None:
             write_shingle(models.shingle, model, metric, columns, desk.point)
         else:
             write_columns(columns, desk.point, metric * N_COLUMNS)
+            mute(plan.parts, desk.point, metric * N_COLUMNS)
     prepare_query(models.forest, model, desk.point, desk.scratch)
 
 
