@@ -21,8 +21,8 @@ UNPROVEN = 0.5
 """Part of its time that a lease gets to change for the first time before our eyes: after a restart the lease of the
 process before is still there."""
 
-FORGOTTEN_AFTER = 20
-"""Times its own time after which a dead lease is deleted, so that nobody wonders about it."""
+FORGOTTEN_AFTER = 3
+"""Times its own time after which a dead lease is deleted: a process that dies again and again must not use them up."""
 
 ATTEMPTS = 5
 """Free leases that are tried at a start, when several sidecars start together."""

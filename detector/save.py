@@ -3,6 +3,7 @@
 How often models are saved is a question of cost, never of correctness: what a checkpoint lacks is replayed.
 """
 
+from collections.abc import Iterator
 from itertools import islice
 
 from detector.job import Job
@@ -26,18 +27,20 @@ def save_checkpoints(
     job: Job, checkpoints: Checkpoints, every_windows: int = CHECKPOINT_EVERY_WINDOWS
 ) -> None:
     """Save the models that have seen `every_windows` windows since they were last saved."""
-    for partition in job.partitions:
-        save_partition(partition, checkpoints, every_windows)
+    _save(checkpoints, ((each, group) for each in job.partitions for group in each.due_groups(every_windows)))
 
 
 def save_partition(partition: Partition, checkpoints: Checkpoints, every_windows: int) -> None:
     """Save those models of one partition."""
-    due = iter(list(partition.due_groups(every_windows)))
-    while groups := list(islice(due, GROUPS_AT_ONCE)):
-        sequence = partition.sequence
-        checkpoints.save([partition.checkpoint(group) for group in groups])
-        for group in groups:
-            partition.mark_saved(group, sequence)
+    _save(checkpoints, ((partition, group) for group in partition.due_groups(every_windows)))
+
+
+def _save(checkpoints: Checkpoints, groups: Iterator[tuple[Partition, int]]) -> None:
+    due = iter(list(groups))
+    while at_once := list(islice(due, GROUPS_AT_ONCE)):
+        checkpoints.save([partition.checkpoint(group) for partition, group in at_once])
+        for partition, group in at_once:
+            partition.mark_saved(group, partition.sequence)
 
 
 def prune_journal(job: Job, journal: Journal, now_ms: int) -> None:

@@ -103,6 +103,10 @@ class Conflict(Rejected):
     """Another writer was first: the document exists, or changed since it was read."""
 
 
+class NoLeaseLeft(Rejected):
+    """As many sidecars as there may be have leases; some may be dead, which shows in time."""
+
+
 class BadRequest(Rejected):
     """The query, an aggregation, a field or a document does not fit what the index holds."""
 

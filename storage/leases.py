@@ -12,7 +12,7 @@ import orjson
 from opensearchpy import OpenSearch
 
 from storage.bulk import Item, write
-from storage.errors import Rejected
+from storage.errors import NoLeaseLeft
 from storage.multi_get import multi_get
 from storage.records import Lease
 from storage.retry import ONCE
@@ -37,8 +37,11 @@ class LeaseStore:
     def write(self, lease: Lease, now_ms: int) -> Lease | None:
         """Write a lease over the version that it was read from, or create it; None when another was faster."""
         if lease.number >= MOST_SIDECARS:
-            msg = f"{MOST_SIDECARS} sidecars work on this cluster already: stop one, or use another index prefix"
-            raise Rejected(msg)
+            msg = (
+                f"{MOST_SIDECARS} sidecars work on this cluster already, or did so a moment ago: stop one, or use "
+                "another index prefix"
+            )
+            raise NoLeaseLeft(msg)
         body = lease._asdict() | {"kind": "lease", "updated_at": now_ms}
         del body["version"], body["number"]
         source = orjson.dumps(body)

@@ -1,11 +1,15 @@
 """Who is alive: leases on a real node, each seen with the observer's own clock."""
 
 import random
+import threading
 
 import pytest
+from streams import MINUTE_MS, START_MS, detector, index_stream, stores_of, written
 
+from detector.commands.replay import Replay
 from detector.membership import Membership, NewerSidecarError
-from storage.errors import Rejected
+from detector.memory import Memory
+from storage.errors import NoLeaseLeft
 from storage.indices import ensure_indices
 from storage.leases import MOST_SIDECARS, LeaseStore
 from storage.records import Lease
@@ -212,5 +216,22 @@ def test_there_is_room_for_so_many_sidecars_and_one_more_is_told(join):
     """Not left without work in silence."""
     for number in range(MOST_SIDECARS):
         join(f"s{number}")
-    with pytest.raises(Rejected, match="32 sidecars work on this cluster already"):
+    with pytest.raises(NoLeaseLeft, match="32 sidecars work on this cluster already"):
         join("one too many")
+
+
+def test_a_replay_waits_for_the_leases_of_those_that_were_killed(client, join, index_prefix):
+    """One that is killed again and again leaves a lease each time; the last one must not be kept out by them."""
+    for number in range(MOST_SIDECARS):
+        join(f"killed{number}", seconds=1.0)
+    source = f"{index_prefix}-source"
+    index_stream(client, source, n_hosts=3, n_windows=1, n_history=5)
+    stores = stores_of(client, index_prefix)
+    membership = Membership(
+        stores.leases, Lease(0, "new:1", "0.1.0", {"checkpoints": 1}, 1.0, {"load": 1}, {})
+    )
+    until_ms = START_MS + MINUTE_MS
+    Replay(
+        stores, membership, Memory(), start_ms=START_MS, until_ms=until_ms, stopping=threading.Event()
+    ).run([detector(source, is_single=True)])
+    assert written(client, index_prefix)

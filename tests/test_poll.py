@@ -180,6 +180,32 @@ def test_damaged_and_missing_checkpoints_are_made_up_for_by_the_journal(
     assert written(client, index_prefix) == undisturbed
 
 
+def test_checkpoints_cut_short_and_one_of_yesterday_are_made_up_for_by_the_journal(
+    client, source, index_prefix, undisturbed
+):
+    """As after a disk was full, or a snapshot of one index alone was restored."""
+    stores = stores_of(client, index_prefix)
+    job = open_job(detector(source), stores, START_MS)
+    index, old = f"{index_prefix}-checkpoints", {}
+    for end in (12, 30):
+        poll(job, stores, START_MS + end * MINUTE_MS)
+        save_checkpoints(job, stores.checkpoints, every_windows=1)
+        client.indices.refresh(index=index)
+        hits = client.search(index=index, body={"size": 100})["hits"]["hits"]
+        old = old or {hit["_id"]: hit["_source"] for hit in hits}
+    with_models = sorted(hits, key=lambda hit: -len(hit["_source"]["models"]))
+    cut, *restored = with_models[:4]
+    cut_source = cut["_source"] | {
+        "models": cut["_source"]["models"][: len(cut["_source"]["models"]) // 8 * 4]
+    }
+    client.index(index=index, id=cut["_id"], body=cut_source)
+    for hit in restored:
+        client.delete(index=index, id=hit["_id"])
+        client.index(index=index, id=hit["_id"], body=old[hit["_id"]])
+    poll(open_job(detector(source), stores, END_MS), stores, END_MS)
+    assert written(client, index_prefix) == undisturbed
+
+
 def test_models_that_are_lost_for_good_are_learned_again_without_a_gap(client, source, index_prefix):
     """Journal and checkpoints deleted by hand: a new generation begins where the old one stopped."""
     stores = stores_of(client, index_prefix)

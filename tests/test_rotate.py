@@ -80,6 +80,28 @@ def test_a_restart_with_a_smaller_budget_changes_nothing(client, source, index_p
     assert written(client, index_prefix) == expected
 
 
+def test_two_owners_with_little_memory_hand_partitions_over_in_the_middle_of_a_turn(
+    client, source, index_prefix, unlimited
+):
+    """What one has journaled and not scored yet, the other scores; again and again the halves change hands."""
+    expected, all_bytes = unlimited
+    stores = stores_of(client, index_prefix)
+    halves = frozenset(range(0, 64, 2)), frozenset(range(1, 64, 2))
+    jobs = [
+        open_job(detector(source), stores, START_MS, share=half, memory=Memory(all_bytes // 4))
+        for half in halves
+    ]
+    was_behind = False
+    for step in range(1, N_WINDOWS // 3 + 1):
+        for number, job in enumerate(jobs, step // 3):
+            poll(job, stores, START_MS + 3 * step * MINUTE_MS, share=lambda n=number: halves[n % 2])
+            was_behind |= job.is_behind and step % 3 == 2
+    assert was_behind, "something is handed over that is not scored yet"
+    for job in jobs:
+        caught_up(job, stores, END_MS)
+    assert written(client, index_prefix) == expected
+
+
 def test_without_a_budget_nobody_sleeps(client, source, index_prefix):
     """And with one that everything fits into."""
     stores = stores_of(client, index_prefix)

@@ -15,7 +15,7 @@ from detector.commands.moment import moment_text
 from detector.configuration.config import DetectorConfig
 from detector.job import Job
 from detector.keeper import Keeper
-from detector.membership import Membership, NewerSidecarError
+from detector.membership import RENEWALS, Membership, NewerSidecarError
 from detector.memory import Memory
 from detector.open import open_job
 from detector.outcome import outcome_of
@@ -25,7 +25,7 @@ from detector.resume import StateLostError, look_again
 from detector.runner import SETTLE_MS
 from detector.save import save_checkpoints
 from detector.stores import Stores
-from storage.errors import StorageError
+from storage.errors import NoLeaseLeft, StorageError
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +95,7 @@ class Replay:
     def _bring_up(self, config: DetectorConfig) -> bool:
         """Work on our share of a detector until all shares are done; return whether they are."""
         log.info("replaying", detector=config.detector_id, until=moment_text(self._until_ms))
-        self._membership.join(_wall_ms())
+        self._join()
         share = self._membership.share(config.detector_id)
         job = open_job(config, self._stores, self._until_ms, self._start_ms, share, self._memory)
         self._stores.require(config)
@@ -113,6 +113,15 @@ class Replay:
         log.info("replayed", detector=config.detector_id, **outcome)
         self._stores.state.save_report(config.detector_id, outcome, _wall_ms(), self._membership.number)
         return total.is_complete
+
+    def _join(self) -> None:
+        """Take a lease; where all are taken, give those of the dead the time to run out."""
+        for _ in range(RENEWALS):
+            try:
+                return self._membership.join(_wall_ms())
+            except NoLeaseLeft:
+                self._stopping.wait(self._membership.period_s)
+        return self._membership.join(_wall_ms())
 
     def _poll(self, job: Job) -> PollReport:
         return poll(
