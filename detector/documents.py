@@ -23,8 +23,9 @@ from features.windows import Interval
 
 RESULT_SCHEMA_VERSION = 1
 
-Form = tuple[int, bool, bool, tuple[bool, ...]]
-"""Status, whether an anomaly, whether silent, and which features are missing: such documents differ in numbers only."""
+Form = tuple[int, bool, tuple[bool, ...] | None, tuple[bool, ...]]
+"""Status, whether an anomaly, which features were filled in (None = not even looked for), and which are missing: such
+documents differ in numbers only."""
 
 Cells = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Window and column of each document, int64, shape (n_cells,) both."""
@@ -174,9 +175,12 @@ class DocumentMaker:
             [scored.score[at], scored.grade[at], scored.confidence[at], scored.threshold[at]], axis=1
         )
         numbers = np.hstack([single, values, scored.expected[at], scored.lower[at], scored.upper[at]])
-        is_silent = scored_entry.entry.doc_counts[at] <= 0
         forms = zip(
-            scored.status[at].tolist(), is_anomaly.tolist(), is_silent.tolist(), _missing(values), strict=True
+            scored.status[at].tolist(),
+            is_anomaly.tolist(),
+            _imputed(scored_entry, at),
+            _missing(values),
+            strict=True,
         )
         for cell, (form, texts) in enumerate(zip(forms, _texts(numbers), strict=True)):
             layout = self._layouts.get(form) or self._new_layout(form)
@@ -186,8 +190,8 @@ class DocumentMaker:
             yield body + b"}"
 
     def _new_layout(self, form: Form) -> Layout:
-        status, is_anomaly, is_silent, is_missing = form
-        layout = layout_of(self._names, status, is_missing, is_anomaly=is_anomaly, is_silent=is_silent)
+        status, is_anomaly, is_imputed, is_missing = form
+        layout = layout_of(self._names, status, is_missing, is_anomaly=is_anomaly, is_imputed=is_imputed)
         self._layouts[form] = layout
         return layout
 
@@ -212,6 +216,16 @@ class DocumentMaker:
             "reason": sentence(self.feature_names, seen, self._compared_with),
         }
         return orjson.dumps(fields)[1:-1]
+
+
+def _imputed(scored_entry: ScoredEntry, at: Cells) -> list[tuple[bool, ...] | None]:
+    """Return which features were filled in, for each document; None where it had documents and none was."""
+    is_imputed = scored_entry.is_imputed[at]
+    is_told = (scored_entry.entry.doc_counts[at] <= 0) | is_imputed.any(axis=1)
+    if not is_told.any():
+        return [None] * len(is_told)
+    rows = zip(is_told.tolist(), is_imputed.tolist(), strict=True)
+    return [tuple(features) if told else None for told, features in rows]
 
 
 def _missing(values: NDArray[np.float64]) -> list[tuple[bool, ...]]:

@@ -20,7 +20,7 @@ from detector.model.plugin_settings import PLUGIN_TREES, TrcfSettings
 from detector.model.threshold import bars_of
 from detector.partition import Partition, select
 from detector.roster import Entity, log_names, partition_count, partition_of
-from detector.silence import Silence
+from detector.silence import Silence, filler_of
 from features.block import FeatureBlock
 from features.query import windows_per_request
 from features.windows import closed_windows
@@ -102,13 +102,12 @@ class Job:
 
     def empty_partition(self, log: str) -> Partition:
         """Return a partition as it is before the first entry of its log."""
-        values = np.array([feature.of_nothing for feature in self.source.features])
         return Partition(
             self.detector_id,
             log,
             model_settings(self.config),
             self.registration.start_ms,
-            silence=Silence(values, self.config.longest_silence_ms),
+            silence=Silence(filler_of(self.config), self.config.longest_silence_ms),
             timezone=self.config.timezone,
         )
 

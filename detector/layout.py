@@ -78,11 +78,16 @@ class Layout(NamedTuple):
 
 
 def layout_of(
-    names: Names, status: int, is_missing: Sequence[bool], *, is_anomaly: bool, is_silent: bool
+    names: Names,
+    status: int,
+    is_missing: Sequence[bool],
+    *,
+    is_anomaly: bool,
+    is_imputed: Sequence[bool] | None,
 ) -> Layout:
     """Return the layout of documents of a status in which these features are missing.
 
-    `is_silent` says that the entity had no document: what is not missing was filled in.
+    `is_imputed` says which features were filled in; None where the entity had documents and no feature was.
     """
     n_features = len(names.feature_names)
     marks = [_mark(position) for position in range(N_SINGLE + 4 * n_features)]
@@ -90,10 +95,10 @@ def layout_of(
     numbers = Numbers(*marks[:N_SINGLE], *parts)
     data = [math.nan if missing else mark for missing, mark in zip(is_missing, numbers.values, strict=True)]
     fields = _fields(names, status, numbers, data, is_anomaly=is_anomaly)
-    if is_silent:
+    if is_imputed is not None:
         fields["feature_imputed"] = [
-            {"feature_id": feature_id, "imputed": not missing}
-            for feature_id, missing in zip(names.feature_ids, is_missing, strict=True)
+            {"feature_id": feature_id, "imputed": imputed}
+            for feature_id, imputed in zip(names.feature_ids, is_imputed, strict=True)
         ]
     text = orjson.dumps(fields)[1:-1].replace(b"%", b"%%")
     positions = [int(found) for found in _MARK.findall(text)]

@@ -15,14 +15,12 @@ from detector.model.fleet import ModelSettings, ScoredBlock
 from detector.model.profile import open_fleet
 from detector.packing import pack, unpack
 from detector.roster import Entity, Roster, partition_of, seed_of
-from detector.silence import Silence
+from detector.silence import Filler, Silence
 from features.block import FeatureBlock
 from features.windows import local_times_ms
 from storage.records import Checkpoint, Marker
 
-CHECKPOINT_VERSION = 6
-HEARD = "heard_ms"
-"""Name of the array that holds when each entity was last heard of."""
+CHECKPOINT_VERSION = 7
 
 GROUP_SIZE = 32
 """Models a checkpoint document: about a megabyte compressed, far below what a cluster accepts."""
@@ -33,11 +31,15 @@ MOST_STAGGER = 64
 
 
 class ScoredEntry(NamedTuple):
-    """A journal entry and what the models said: `scored` has the rows and windows of `entry`."""
+    """A journal entry and what the models said: `scored` has the rows and windows of `entry`.
+
+    `is_imputed` says which of its values were filled in, bool, of the same shape.
+    """
 
     sequence: int
     entry: JournalEntry
     scored: ScoredBlock
+    is_imputed: NDArray[np.bool_]
 
 
 class Progress(NamedTuple):
@@ -85,7 +87,7 @@ class Partition:
         self._stagger = partition_of((log,), MOST_STAGGER)
         self._settings = settings
         self._fleet = open_fleet(settings)
-        self._silence = silence or Silence(np.full(settings.n_features, np.nan), longest_ms=0)
+        self._silence = silence or Silence(Filler(np.full(settings.n_features, np.nan)), longest_ms=0)
         self._timezone = timezone
         self.is_awake = True
         """Whether the models are in memory; entries of one that sleeps are journaled and scored later."""
@@ -142,7 +144,7 @@ class Partition:
         What `scored` says of such a model is undefined: its documents were written before its checkpoint.
         """
         self._enrol(entry.new_entities)
-        entry, is_there = self._silence.fill(entry)
+        entry, is_there, is_imputed = self._silence.fill(entry)
         saved = np.array([self.saved_sequences.get(group, 0) for group in range(self.n_groups)], np.int64)
         learning = saved[entry.rows // GROUP_SIZE] < sequence
         scored = self._fleet.observe(
@@ -157,7 +159,7 @@ class Partition:
         for group in range(self.n_groups):
             windows = self._windows_since_saved.get(group, self._stagger + group)
             self._windows_since_saved[group] = windows + len(entry.end_times_ms)
-        return ScoredEntry(sequence, entry, scored)
+        return ScoredEntry(sequence, entry, scored, is_imputed)
 
     def pass_over(self, sequence: int, entry: JournalEntry) -> None:
         """Move on past the next entry while the models sleep; they see it when they are brought back."""
@@ -204,7 +206,7 @@ class Partition:
         first, last = self._rows_of(group)
         entities = [list(entity) for entity in self.roster.entities[first:last]]
         fields = {"first": first, "entities": entities, "births": self._births}
-        arrays = self._fleet.save(first, last) | {HEARD: self._silence.last_ms[first:last]}
+        arrays = self._fleet.save(first, last) | self._silence.save(first, last)
         payload = pack("checkpoint", CHECKPOINT_VERSION, fields, arrays)
         return Checkpoint(self.log, group, self.sequence, payload)
 
@@ -234,8 +236,8 @@ class Partition:
         if fields["first"] != len(self.roster):
             return False
         self._enrol(tuple(tuple(entity) for entity in fields["entities"]))
-        first, last = self._rows_of(checkpoint.group)
-        self._silence.last_ms[first:last] = arrays.pop(HEARD)
+        first, _ = self._rows_of(checkpoint.group)
+        self._silence.load(first, arrays)
         self._fleet.load(fields["first"], arrays)
         self.mark_saved(checkpoint.group, checkpoint.sequence)
         return True

@@ -20,7 +20,7 @@ def naive_documents(maker, roster, scored_entry, now_ms):
                     "data_start_time": maker.interval.previous(end_ms),
                     "data_end_time": end_ms,
                 }
-                fields = common(maker, entity) | times | found(maker, entry, scored, window, column)
+                fields = common(maker, entity) | times | found(maker, scored_entry, window, column)
                 key = result_key(maker.detector_id, maker.run_id, maker.generation, entity)
                 yield f"{end_ms:013d}-{key}", fields
 
@@ -41,8 +41,9 @@ def common(maker, entity):
     return fields
 
 
-def found(maker, entry, scored, window, column):
+def found(maker, scored_entry, window, column):
     at = (window, column)
+    entry, scored = scored_entry.entry, scored_entry.scored
     numbers = {
         name: array[at].tolist()
         for name, array in (
@@ -56,10 +57,11 @@ def found(maker, entry, scored, window, column):
     fields["status"] = (None, "warming_up", "scored", "missing")[scored.status[at]]
     fields["feature_data"] = nested(maker, numbers["value"])
     is_silent = bool(entry.doc_counts[at] == 0)
-    if is_silent:
+    imputed = scored_entry.is_imputed[at].tolist()
+    if is_silent or True in imputed:
         fields["feature_imputed"] = [
-            {"feature_id": feature_id, "imputed": not math.isnan(number)}
-            for feature_id, number in zip(maker.feature_ids, numbers["value"], strict=True)
+            {"feature_id": feature_id, "imputed": each}
+            for feature_id, each in zip(maker.feature_ids, imputed, strict=True)
         ]
     if fields["status"] == "scored":
         fields["anomaly_score"] = null(scored.score[at])

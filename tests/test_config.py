@@ -351,7 +351,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "`detection_intervall` is not a known key; did you mean `detection_interval`?",
     ),
     ({"seasonality": 24}, "`seasonality` is not a known key; did you mean `suggested_seasonality`?"),
-    ({"imputation_option": {"method": "ZERO"}}, "`imputation_option` is not supported yet; remove it"),
     (
         {"rules": [{"action": "IGNORE_ANOMALY"}]},
         "`rules` is not supported yet; remove it; where none are given",

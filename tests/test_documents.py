@@ -70,7 +70,7 @@ def scored_entry(status, grade=0.0, *, n_features=2, value=1.5, expected=2.5, ki
         basis=np.full((1, 1, n_features), 1, np.uint8),
         status=np.array([[status]], np.uint8),
     )
-    return ScoredEntry(1, entry, scored)
+    return ScoredEntry(1, entry, scored, (count == 0) & ~np.isnan(entry.values))
 
 
 def documents(scored, *, of=None, entity=("web-1", "eu")):
@@ -267,7 +267,10 @@ def test_windows_come_entity_by_entity_in_ascending_order():
     scored = ScoredBlock(flat, flat, flat, flat, cubic, cubic, cubic, cubic, cubic.astype(np.uint8), status)
     roster = Roster()
     roster.add((("a", "x"), ("b", "x"), ("c", "x")))
-    found = [orjson.loads(one.source) for one in maker().documents(roster, ScoredEntry(1, entry, scored), 0)]
+    found = [
+        orjson.loads(one.source)
+        for one in maker().documents(roster, ScoredEntry(1, entry, scored, np.zeros((*shape, 2), bool)), 0)
+    ]
     assert len(found) == np.count_nonzero(status)
     assert [one["entity"][0]["value"] for one in found] == ["c"] * 3 + ["a"] * 3 + ["b"] * 3
     ends = [one["data_end_time"] for one in found]
@@ -300,10 +303,11 @@ def test_documents_are_those_of_the_naive_twin(features, categories, seed, kind)
     roster = Roster()
     roster.add(tuple((*map(str, [k] * len(categories)),) or (str(k),) for k in range(n_entities)))
     of = maker(tuple(features), tuple(categories))
-    expected = list(naive_documents(of, roster, ScoredEntry(1, entry, scored), 77))
+    imputed = draw.random(every) < 0.2
+    expected = list(naive_documents(of, roster, ScoredEntry(1, entry, scored, imputed), 77))
     assert len(expected) == np.count_nonzero(status)
     for _ in range(2):  # the second time from what was kept
-        made = of.documents(roster, ScoredEntry(1, entry, scored), 77)
+        made = of.documents(roster, ScoredEntry(1, entry, scored, imputed), 77)
         assert [(one.id, orjson.loads(one.source)) for one in made] == expected
         assert [one.is_anomaly for one in made] == [bool(fields.get("is_anomaly")) for _, fields in expected]
         assert all(one.only_new == (kind == "history") for one in made)

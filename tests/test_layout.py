@@ -54,6 +54,7 @@ HOMES = {
         "detector.configuration.config",
         "detector.configuration.load",
         "detector.configuration.names",
+        "detector.configuration.imputation",
         "detector.configuration.not_yet",
         "detector.configuration.period",
         "detector.configuration.rules",

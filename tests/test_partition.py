@@ -10,7 +10,7 @@ from detector.journal_entry import decode_entry
 from detector.model.fleet import ModelSettings
 from detector.packing import PackingError, pack
 from detector.partition import Partition, n_groups, select
-from detector.silence import Silence
+from detector.silence import Filler, Silence
 from features.block import FeatureBlock
 from storage.records import Checkpoint, Marker
 
@@ -27,7 +27,7 @@ def _small_groups():
 
 
 def empty():
-    silence = Silence(np.array([0.0, np.nan]), 3 * 60_000)
+    silence = Silence(Filler(np.array([0.0, np.nan]), repeats=True, fills_gaps=True), 3 * 60_000)
     return Partition("d", "d~1~00", MODELS, 0, silence=silence)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.journal_entry import JournalEntry
-from detector.silence import NOT_ASKED, Silence
+from detector.silence import NOT_ASKED, Filler, Silence
 from features.feature import Feature
 
 MINUTE_MS = 60_000
@@ -23,9 +23,9 @@ def entry(first, doc_counts, rows, kind="windows"):
     return JournalEntry(kind, ends, (), np.array(rows, np.int32), values, doc_counts)
 
 
-def silence(n_entities, longest=3):
+def silence(n_entities, longest=3, filler=None):
     """Return silence of an entity that ends after so many windows."""
-    found = Silence(VALUES, longest * MINUTE_MS)
+    found = Silence(Filler(VALUES) if filler is None else filler, longest * MINUTE_MS)
     found.enrol(n_entities)
     return found
 
@@ -92,6 +92,76 @@ def test_windows_that_were_skipped_are_not_silent():
     one.fill(entry(1, [[5]], rows=[0]))
     assert filled_of(one.fill(entry(2, np.zeros((2, 0)), [], "skipped"))) == set()
     assert filled_of(one.fill(entry(4, [[0], [0], [0]], rows=[0]))) == {(0, 4), (0, 5)}
+
+
+FIXED = Filler(np.array([7.0, 8.0]), fills_gaps=True)
+PREVIOUS = Filler(np.array([nan, nan]), repeats=True, fills_gaps=True)
+
+
+def test_where_a_detector_says_so_gaps_are_filled_in_as_well():
+    """One feature of a window with documents has no number."""
+    one, gap = silence(1, filler=FIXED), entry(1, [[5], [5], [0]], rows=[0])
+    gap.values[1, 0, 0] = nan
+    filled = one.fill(gap)
+    assert filled.entry.values[:, 0].tolist() == [[1, 1], [7, 1], [7, 8]]
+    assert filled.is_imputed[:, 0].tolist() == [[False, False], [True, False], [True, True]]
+    assert np.isnan(gap.values[1, 0, 0]), "the journal's entry is as it was"
+
+
+def test_the_last_number_stands_in_until_the_next():
+    """Of the entity itself; what never had a number stays missing."""
+    one, first = silence(2, filler=PREVIOUS), entry(1, [[5, 5]], rows=[0, 1])
+    first.values[0] = [[3, nan], [4, 5]]
+    one.fill(first)
+    quiet = one.fill(entry(2, np.zeros((2, 0)), rows=[]))
+    np.testing.assert_array_equal(quiet.entry.values, [[[3, nan], [4, 5]]] * 2)
+    np.testing.assert_array_equal(quiet.is_imputed, [[[True, False], [True, True]]] * 2)
+
+
+def test_an_entry_that_is_applied_again_teaches_nothing_of_who_is_further():
+    """The number of a checkpoint is newer than that of the entry."""
+    ahead, late = silence(1, filler=PREVIOUS), entry(1, [[5]], rows=[0])
+    later = entry(2, [[5]], rows=[0])
+    later.values[:] = 9.0
+    ahead.fill(later)
+    ahead.fill(late)
+    assert ahead.fill(entry(3, [[0]], rows=[0])).entry.values[0, 0].tolist() == [9.0, 9.0]
+
+
+def naive_carried(values, counts, longest):
+    """Return values with the last number in every gap and silent window, cell by cell."""
+    carried = values.copy()
+    for window, row, feature in np.argwhere(np.isnan(values)):
+        heard = [before for before in range(window) if counts[before, row] > 0]
+        if counts[window, row] > 0 or (heard and window - heard[-1] <= longest):
+            known = [number for number in values[:window, row, feature] if not np.isnan(number)]
+            carried[window, row, feature] = known[-1] if known else nan
+    return carried
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    n_entities=st.integers(1, 4),
+    longest=st.integers(0, 4),
+    cuts=st.lists(st.integers(1, 5), min_size=1, max_size=10),
+)
+def test_last_numbers_do_not_depend_on_how_windows_are_cut(seed, n_entities, longest, cuts):
+    """Nor on a checkpoint between any two entries."""
+    rng = np.random.default_rng(seed)
+    n_windows = sum(cuts)
+    doc_counts = rng.integers(0, 2, (n_windows, n_entities)) * rng.integers(0, 3, (n_windows, n_entities))
+    values = rng.normal(size=(n_windows, n_entities, 2))
+    values[(doc_counts == 0) | (rng.random((n_windows, n_entities)) < 0.3)] = nan
+    one, found, first = silence(n_entities, longest, PREVIOUS), [], 0
+    for length in cuts:
+        part = entry(first + 1, doc_counts[first : first + length], np.arange(n_entities))
+        part.values[:] = values[first : first + length]
+        found.append(one.fill(part).entry.values)
+        first += length
+        saved, one = one.save(0, n_entities), silence(n_entities, longest, PREVIOUS)
+        one.load(0, saved)
+        assert saved == {}
+    np.testing.assert_array_equal(np.concatenate(found), naive_carried(values, doc_counts, longest))
 
 
 def naive_filled(doc_counts, longest):

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from detector.configuration.imputation import ImputationOption
 from detector.configuration.names import (
     DetectorName,
     FieldName,
@@ -106,7 +107,8 @@ class DetectorConfig(BaseModel):
         le=MOST_EMPTY,
         description=(
             "Own extension: for so many windows without documents an entity that is known stays in the results, with 0 "
-            "for counts and sums; 0 = not at all; default: a day, at least 10 and at most 1,440 windows; `trcf`: 0."
+            "for counts and sums; 0 = not at all; default: a day, at least 10 and at most 1,440 windows; `trcf` "
+            "without `imputation_option`: 0."
         ),
     )
     recency_emphasis: int = Field(
@@ -136,9 +138,13 @@ class DetectorConfig(BaseModel):
         description="Alarms to ignore, with the profile trcf only; default: within 20 % of the value.",
     )
 
+    imputation_option: ImputationOption = Field(
+        default=None,
+        description="What stands in for numbers that are missing; default: 0 for counts and sums of silent windows.",
+    )
+
     frequency: NotYet = not_yet("how often the detector runs.", {"type": ["object", "null"]})
     suggested_seasonality: NotYet = not_yet("length of a season in windows.")
-    imputation_option: NotYet = not_yet("which value stands in for a missing one.")
     detection_date_range: NotYet = not_yet("the time range of a historical detector.")
     result_index: NotYet = not_yet("an index of its own for the results.")
     result_index_min_size: NotYet = not_yet("size at which a result index is rolled over.")
@@ -267,7 +273,7 @@ class DetectorConfig(BaseModel):
     def longest_silence_ms(self) -> int:
         """How long after its last document an entity stays in the results (ms), 0 = not at all."""
         count = self.empty_windows
-        if count is None and self.is_trcf:
+        if count is None and self.is_trcf and self.imputation_option is None:
             return 0
         if count is None:
             a_day = round(Unit.DAYS.milliseconds / self.interval.milliseconds)

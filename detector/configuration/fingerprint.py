@@ -19,7 +19,8 @@ def _essence(config: DetectorConfig) -> dict[str, Any]:
 
     Where the documents come from is not part of it: a new index or a better filter must not cost the models.
     """
-    source, own = config.source, config.sensitivity
+    source, own, option = config.source, config.sensitivity, config.imputation_option
+    names = [feature.feature_name for feature in source.features]
     return (
         {
             "category_field": source.category_fields,
@@ -30,6 +31,7 @@ def _essence(config: DetectorConfig) -> dict[str, Any]:
         }
         | _essence_of_trcf(config)
         | ({"sensitivity": own} if own != SENSITIVITY else {})
+        | ({"imputation": [option.method, *option.values(names)]} if option else {})
     )
 
 

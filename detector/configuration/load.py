@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from detector.configuration.config import DetectorConfig
+from detector.configuration.imputation import Fill, Imputation
 from detector.configuration.json_text import JsonPath, JsonSyntaxError, JsonText, Position, parse_json
 from detector.configuration.period import Duration, Period
 from detector.configuration.problem import ConfigError, Problem, quoted
@@ -24,6 +25,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "feature_attributes": Feature,
     "rules": Rule,
     "conditions": Condition,
+    "imputation_option": Imputation,
+    "default_fill": Fill,
     "detection_interval": Duration,
     "window_delay": Duration,
     "period": Period,

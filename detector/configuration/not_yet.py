@@ -11,7 +11,6 @@ from pydantic import BeforeValidator, Field, ValidationInfo
 INSTEAD = {
     "frequency": "remove it: every window is scored as soon as it is closed",
     "suggested_seasonality": "remove it, or set `shingle_size` to half of it",
-    "imputation_option": "remove it: counts and sums without documents are 0, the rest is missing; see `empty_windows`",
     "rules": "remove it; where none are given the plugin adds two rules of 20 % a feature to its exports; or set "
     "`profile` to `trcf`, which has them",
     "detection_date_range": "remove it: it belongs to historical detectors of an old plugin version",
