@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from detector.forest.kernels.lanes import INT64, LOW_WORD, load, measure, scan, store
+from detector.forest.kernels.lanes import INT64, LOW_WORD, load, measure, scan, steps, sticks_out, store
 
 LEAF_FIELD = 10, 0x3FF
 MASS_FIELD = 20, 0x7FF
@@ -72,7 +72,7 @@ def widen_lanes(
         store(builder, high, high_at)
         codes = load(builder, _element(context, builder, query, query_value, lane_value), vector)
         mask_at = _element(context, builder, query, query_value, builder.add(lane_value, row))
-        gap = measure(builder, (low, high), codes, load(builder, mask_at, vector))
+        gap = measure(builder, (low, high), steps(builder, codes), load(builder, mask_at, vector))
         overhang = builder.and_(gap, LOW_WORD)
         extent = builder.lshr(gap, INT64(32))
         return context.make_tuple(builder, signature.return_type, (overhang, extent))
@@ -98,12 +98,13 @@ def _climb(
         builder.gep(base, [builder.mul(_field(builder, entry_place, *LEAF_FIELD), stride)]),
         query.type,
     )
-    gap = measure(builder, (leaf, leaf), query, mask)
-    builder.store(gap, builder.gep(gaps, [depth]))
-    head, body, done = (builder.append_basic_block(name) for name in ("climb", "level", "top"))
-    is_equal = builder.icmp_unsigned("==", builder.and_(gap, LOW_WORD), INT64(0))
+    at = steps(builder, query)
+    builder.store(measure(builder, (leaf, leaf), at, mask), builder.gep(gaps, [depth]))
+    head, body, outside, done = (
+        builder.append_basic_block(name) for name in ("climb", "level", "outside", "top")
+    )
     entry = builder.block
-    builder.cbranch(is_equal, done, head)
+    builder.cbranch(sticks_out(builder, (leaf, leaf), query, mask), head, done)
     builder.position_at_end(head)
     level, low, high = builder.phi(INT64), builder.phi(query.type), builder.phi(query.type)
     child, child_at = builder.phi(entry_place.type), builder.phi(path_at.type)
@@ -113,12 +114,13 @@ def _climb(
     parent = builder.load(parent_at)
     first, count = _sibling(builder, child, parent)
     box = scan(builder, builder.gep(base, [builder.mul(first, stride)]), count, stride, (low, high))
-    gap = measure(builder, box, query, mask)
+    inside = builder.block
+    # Asked of the codes, before anything is measured: where a path ends cannot be guessed, so the answer is urgent.
+    builder.cbranch(sticks_out(builder, box, query, mask), outside, done)
+    builder.position_at_end(outside)
     above = builder.sub(level, INT64(1))
-    builder.store(gap, builder.gep(gaps, [above]))
-    is_inside = builder.icmp_unsigned("==", builder.and_(gap, LOW_WORD), INT64(0))
-    end = builder.block
-    builder.cbranch(is_inside, done, head)
+    builder.store(measure(builder, box, at, mask), builder.gep(gaps, [above]))
+    builder.branch(head)
     for phi, start, repeated in (
         (level, depth, above),
         (low, leaf, box[0]),
@@ -127,12 +129,12 @@ def _climb(
         (child_at, path_at, parent_at),
     ):
         phi.add_incoming(start, entry)
-        phi.add_incoming(repeated, end)
+        phi.add_incoming(repeated, outside)
     builder.position_at_end(done)
     top = builder.phi(INT64)
     top.add_incoming(INT64(-1), entry)
     top.add_incoming(level, head)
-    top.add_incoming(level, end)
+    top.add_incoming(level, inside)
     return top
 
 

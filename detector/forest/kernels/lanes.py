@@ -6,6 +6,7 @@ own hold whatever follows in memory, and a mask keeps them out of the sums. A bo
 largest codes.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -94,30 +95,46 @@ def _pairs(builder: Any, codes: Any) -> Any:
     """Add up neighbouring lanes, into 32-bit lanes."""
     wide = ir.VectorType(ir.IntType(32), codes.type.count // 2)
     pairs = builder.bitcast(codes, wide)
-    even = builder.and_(pairs, ir.Constant(wide, [0xFFFF] * wide.count))
-    return builder.add(even, builder.lshr(pairs, ir.Constant(wide, [16] * wide.count)))
+    even = builder.and_(pairs, _constant(wide, 0xFFFF))
+    return builder.add(even, builder.lshr(pairs, _constant(wide, 16)))
 
 
-def _pick(builder: Any, one: Any, other: Any, lanes: list[int]) -> Any:
+def _pick(builder: Any, one: Any, other: Any, lanes: Sequence[int]) -> Any:
     """Lanes of two vectors, counted through both."""
-    return builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes))
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))
+    return builder.shuffle_vector(one, other, mask)
 
 
-def _totals(builder: Any, overhang: Any, extent: Any) -> Any:
-    """Add up the lanes of two vectors, into one 64-bit integer: overhang in the low word, extent above."""
-    one, other = _pairs(builder, overhang), _pairs(builder, extent)
-    lanes = one.type.count
-    low = [index for lane in range(lanes // 2) for index in (lane, lanes + lane)]
-    joined = builder.add(
-        _pick(builder, one, other, low), _pick(builder, one, other, [i + lanes // 2 for i in low])
-    )
-    while lanes > 2:
-        lanes //= 2
-        low = list(range(lanes))
-        joined = builder.add(
-            _pick(builder, joined, joined, low), _pick(builder, joined, joined, [i + lanes for i in low])
-        )
-    return builder.bitcast(joined, INT64)
+def _joined(builder: Any, one: Any, other: Any) -> Any:
+    """One vector after the other, of twice as many lanes."""
+    return _pick(builder, one, other, range(2 * one.type.count))
+
+
+def _split(builder: Any, joined: Any) -> tuple[Any, Any]:
+    """Return the two halves of a vector."""
+    half = joined.type.count // 2
+    return _pick(builder, joined, joined, range(half)), _pick(builder, joined, joined, range(half, 2 * half))
+
+
+def _fold(builder: Any, one: Any, other: Any) -> Any:
+    """Add the second half of the lanes of each vector to its first: sums of one, then of the other."""
+    (one_front, one_back), (other_front, other_back) = _split(builder, one), _split(builder, other)
+    front, back = _joined(builder, one_front, other_front), _joined(builder, one_back, other_back)
+    return builder.add(front, back)
+
+
+def _totals(builder: Any, overhang: Any, extent: Any, *, fits: bool) -> Any:
+    """Add up the lanes of two vectors, into one 64-bit integer: overhang in the low word, extent above.
+
+    `fits` says that the sum of two lanes fits a lane.
+    """
+    if fits:
+        sums = _pairs(builder, _fold(builder, overhang, extent))
+    else:
+        sums = _fold(builder, _pairs(builder, overhang), _pairs(builder, extent))
+    while sums.type.count > 2:
+        sums = _fold(builder, *_split(builder, sums))
+    return builder.bitcast(sums, INT64)
 
 
 def _constant(vector: ir.VectorType, value: int) -> Any:
@@ -125,28 +142,46 @@ def _constant(vector: ir.VectorType, value: int) -> Any:
     return ir.Constant(vector, [value] * vector.count)
 
 
-def _steps(builder: Any, codes: Any) -> Any:
+def steps(builder: Any, codes: Any) -> Any:
     """Return the steps of codes, in 16-bit lanes: `quantise.steps_of` without a branch."""
-    if codes.type.element.width == 16:
+    narrow = codes.type
+    if narrow.element.width == 16:
         return codes
-    wide = ir.VectorType(ir.IntType(16), codes.type.count)
-    signed = builder.sub(builder.zext(codes, wide), _constant(wide, ZERO_CODE))
-    sign = builder.ashr(signed, _constant(wide, 15))
+    wide = ir.VectorType(ir.IntType(16), narrow.count)
+    signed = builder.sub(codes, _constant(narrow, ZERO_CODE))
+    sign = builder.ashr(signed, _constant(narrow, 7))
     size = builder.sub(builder.xor(signed, sign), sign)
-    groups = builder.lshr(size, _constant(wide, MANTISSA_BITS))
-    exponent = call(builder, f"llvm.usub.sat.v{wide.count}i16", wide, groups, _constant(wide, 1))
-    mantissa = builder.sub(size, builder.shl(exponent, _constant(wide, MANTISSA_BITS)))
-    steps = builder.shl(mantissa, exponent)
-    return builder.add(builder.sub(builder.xor(steps, sign), sign), _constant(wide, ZERO_STEP))
+    groups = builder.lshr(size, _constant(narrow, MANTISSA_BITS))
+    exponent = call(builder, f"llvm.usub.sat.v{narrow.count}i8", narrow, groups, _constant(narrow, 1))
+    mantissa = builder.sub(size, builder.shl(exponent, _constant(narrow, MANTISSA_BITS)))
+    # A shift by lanes of 16 bits is slow on most processors; a product is not.
+    power = builder.shl(_constant(narrow, 1), exponent)
+    size = builder.mul(builder.zext(mantissa, wide), builder.zext(power, wide))
+    sign = builder.sext(sign, wide)
+    return builder.add(builder.sub(builder.xor(size, sign), sign), _constant(wide, ZERO_STEP))
 
 
-def measure(builder: Any, box: tuple[Any, Any], query: Any, mask: Any) -> Any:
-    """Overhang of the query over the box (low word) and extent of the box (high word), over the lanes of `mask`."""
-    low, high, query = (_steps(builder, codes) for codes in (*box, query))
-    if mask.type != query.type:
-        mask = builder.sext(mask, query.type)
-    name = f"llvm.usub.sat.v{query.type.count}i16"
-    under = call(builder, name, query.type, low, query)
-    over = call(builder, name, query.type, query, high)
+def sticks_out(builder: Any, box: tuple[Any, Any], query: Any, mask: Any) -> Any:
+    """Whether the query is outside of the box in a lane of `mask`, all of them codes: one bit."""
+    name = f"llvm.usub.sat.v{query.type.count}i{query.type.element.width}"
+    under = call(builder, name, query.type, box[0], query)
+    over = call(builder, name, query.type, query, box[1])
+    outside = builder.and_(builder.or_(under, over), mask)
+    bits = ir.IntType(query.type.count * query.type.element.width)
+    return builder.icmp_unsigned("!=", builder.bitcast(outside, bits), bits(0))
+
+
+def measure(builder: Any, box: tuple[Any, Any], at: Any, mask: Any) -> Any:
+    """Overhang of the query over the box (low word) and extent of the box (high word), over the lanes of `mask`.
+
+    The box is in codes, `at` are the steps of the query.
+    """
+    fits = box[0].type.element.width == 8
+    low, high = _split(builder, steps(builder, _joined(builder, *box)))
+    if mask.type != at.type:
+        mask = builder.sext(mask, at.type)
+    name = f"llvm.usub.sat.v{at.type.count}i16"
+    under = call(builder, name, at.type, low, at)
+    over = call(builder, name, at.type, at, high)
     overhang = builder.and_(builder.or_(under, over), mask)
-    return _totals(builder, overhang, builder.and_(builder.sub(high, low), mask))
+    return _totals(builder, overhang, builder.and_(builder.sub(high, low), mask), fits=fits)

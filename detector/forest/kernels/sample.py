@@ -76,16 +76,22 @@ def is_due(state: ForestState, slot: int, tree: int) -> bool:
 
 
 @inner
+def first_with(state: ForestState, slot: int, tree: int, key: int, begin: int, end: int) -> int:
+    """First leaf of `begin` to `end` (exclusive) with this key; `end` if there is none."""
+    for leaf in range(begin, end):
+        if np.int64(state.keys[slot, tree, leaf]) == key:
+            return leaf
+    return end
+
+
+@inner
 def victim(state: ForestState, slot: int, tree: int) -> int:
     """Leaf with the largest key; among ties the first after a random one."""
     sample_size = state.keys.shape[2]
     top = state.top_key[slot, tree] & (KEY_PERIOD - 1)
     offset = below(state, slot, sample_size)
-    for index in range(sample_size):
-        leaf = (offset + index) % sample_size
-        if np.int64(state.keys[slot, tree, leaf]) == top:
-            return leaf
-    return offset
+    leaf = first_with(state, slot, tree, top, offset, sample_size)
+    return leaf if leaf < sample_size else first_with(state, slot, tree, top, 0, offset)
 
 
 @wrapping
