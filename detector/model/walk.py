@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detector.forest.kernels.attribute import attribute_prepared
 from detector.forest.kernels.kernel import inner, kernel
-from detector.forest.kernels.prepare import NO_SLOT, ask_for_points, prepare_query
+from detector.forest.kernels.prepare import NO_SLOT, Ahead, prepare_query
 from detector.forest.kernels.scratch import Scratch, make_scratch
 from detector.forest.kernels.update import score_keeping, take_kept
 from detector.model.expected import N_PREDICTORS, forecast, learn, predict
@@ -207,18 +207,25 @@ def _walk(
                 left_odd = left
             started += 1
         is_even = cell & 1 == 0
-        left = left_even if is_even else left_odd
+        left, left_next = (left_even, left_odd) if is_even else (left_odd, left_even)
         if left != NOTHING_LEFT:
-            _second_half(models, plan, pace, rows, cell, left, columns, even if is_even else odd)
+            now, later = (even, odd) if is_even else (odd, even)
+            ahead = _ahead(rows, cell, left_next, later.scratch)
+            _second_half(models, plan, pace, rows, cell, left, columns, now, ahead)
 
 
 @inner
-def _ahead(rows: Rows, cell: int) -> int:
-    """Return the model whose trees to ask for: the next but one from the last row of a model on, else none."""
-    n_windows = rows.end_times_ms.shape[0]
+def _ahead(rows: Rows, cell: int, left_next: int, later: Scratch) -> Ahead:
+    """Return what to ask for: from the last row of a model on, the next one's points and the records of one more."""
+    n_models, n_windows = rows.models.shape[0], rows.end_times_ms.shape[0]
     place, window = divmod(cell, n_windows)
     is_last = window + 1 == n_windows
-    return rows.models[place + 2] if is_last and place + 2 < rows.models.shape[0] else NO_SLOT
+    points_of, records_of = NO_SLOT, NO_SLOT
+    if is_last and place + 1 < n_models and left_next == TO_SCORE:
+        points_of = rows.models[place + 1]
+    if is_last and place + 2 < n_models:
+        records_of = rows.models[place + 2]
+    return Ahead(points_of, later, records_of)
 
 
 @inner
@@ -268,9 +275,6 @@ def _first_half(
     _enter_columns(models, plan, model, desk, True)  # noqa: FBT003 - kernels have no keywords
     _enter_season(models, model, desk)
     _describe(models, plan, model, desk)
-    if window == 0:
-        # Later windows of a block find the model in the cache.
-        ask_for_points(models.forest, model, desk.scratch)
     return TO_SCORE
 
 
@@ -365,7 +369,15 @@ def _describe(models: Models, plan: Plan, model: int, desk: Desk) -> None:
 
 @inner
 def _second_half(
-    models: Models, plan: Plan, pace: Pace, rows: Rows, cell: int, left: int, columns: Columns, desk: Desk
+    models: Models,
+    plan: Plan,
+    pace: Pace,
+    rows: Rows,
+    cell: int,
+    left: int,
+    columns: Columns,
+    desk: Desk,
+    ahead: Ahead,
 ) -> None:
     """Score, judge and learn a row; where a scale is frozen, all those that waited, of which it is the last."""
     place, window = divmod(cell, rows.end_times_ms.shape[0])
@@ -386,7 +398,8 @@ def _second_half(
         if left != TO_SCORE:
             _take_up(models, plan, model, index, left == TO_REPLAY, desk)
             time_ms = models.waiting.times_ms[model, index]
-        score = score_keeping(models.forest, model, desk.scratch, _ahead(rows, cell) if is_now else NO_SLOT)
+        now = ahead if is_now else Ahead(NO_SLOT, ahead.scratch, NO_SLOT)
+        score = score_keeping(models.forest, model, desk.scratch, now)
         # Rows that waited were compared with their bands when they came; only the last is at hand.
         rarity = desk.rarity[0] if is_now else 0.0
         has_past = is_now or left == TO_REPLAY

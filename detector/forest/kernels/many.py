@@ -6,16 +6,19 @@ from numpy.typing import NDArray
 from detector.forest.kernels.attribute import attribute
 from detector.forest.kernels.impute import forecast, impute
 from detector.forest.kernels.kernel import inner, kernel
-from detector.forest.kernels.prepare import NO_SLOT, ask_for_points, prepare_query
+from detector.forest.kernels.prepare import NO_SLOT, Ahead, prepare_query
 from detector.forest.kernels.scratch import Scratch, make_scratch
 from detector.forest.kernels.update import learn_paths, score_paths, update_with
 from detector.forest.state import ForestState
 
 
 @inner
-def slot_ahead(slots: NDArray[np.int64], index: int) -> int:
-    """Slot to ask for while the point at `index` is worked on: that of the next but one."""
-    return slots[index + 2] if index + 2 < slots.shape[0] else NO_SLOT
+def ahead_of(slots: NDArray[np.int64], index: int, later: Scratch) -> Ahead:
+    """Say what to ask for while the point at `index` is worked on; the next one's paths are in `later`."""
+    is_other = index + 1 < slots.shape[0] and slots[index + 1] != slots[index]
+    points_of = slots[index + 1] if is_other else NO_SLOT
+    records_of = slots[index + 2] if index + 2 < slots.shape[0] else NO_SLOT
+    return Ahead(points_of, later, records_of)
 
 
 @inner
@@ -36,8 +39,7 @@ def learn_all(
         is_other = following < n_points and slots[following] != slots[index]
         if is_other:
             prepare_query(state, slots[following], points[following], later)
-            ask_for_points(state, slots[following], later)
-        out[index] = learn_paths(state, slots[index], now, time_decay, slot_ahead(slots, index))
+        out[index] = learn_paths(state, slots[index], now, time_decay, ahead_of(slots, index, later))
         # A model's next point goes down the trees as its last one left them.
         if following < n_points and not is_other:
             prepare_query(state, slots[following], points[following], later)
@@ -85,9 +87,7 @@ def score_all(
         following = index + 1
         if following < slots.shape[0]:
             prepare_query(state, slots[following], points[following], later)
-            if slots[following] != slots[index]:
-                ask_for_points(state, slots[following], later)
-        out[index] = score_paths(state, slots[index], now, slot_ahead(slots, index))
+        out[index] = score_paths(state, slots[index], now, ahead_of(slots, index, later))
         now, later = later, now
 
 

@@ -1,10 +1,12 @@
 """Everything that can be done for a model before its turn, so that its memory is at hand when it comes.
 
 In production every model is cold: what a point costs is waiting for memory. So while one model works, the
-next one's point descends its trees (whose records were asked for one model earlier still) and asks for the
-points it will be compared with, and the records of the one after that are asked for a tree at a time. None of
-this changes a model.
+points are asked for that the next one's will be compared with, which went down its trees just before (their
+records were asked for one model earlier still), and the records of the one after that. Both are asked for a tree
+at a time. None of this changes a model.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,25 @@ from detector.forest.state import ForestState
 AHEAD_MASS = 64
 """Largest subtree whose points are asked for: the part of a tree that a point is usually compared with."""
 
-NO_SLOT = -1
+NO_SLOT = np.int64(-1)
+
+
+class Ahead(NamedTuple):
+    """What to ask for while a model works, a tree at a time: all at once, and the processor waits for it.
+
+    Attributes
+    ----------
+    points_of
+        Slot of the next model, or `NO_SLOT`.
+    scratch
+        Paths of its point.
+    records_of
+        Slot of the next but one, or `NO_SLOT`.
+    """
+
+    points_of: np.int64
+    scratch: Scratch
+    records_of: np.int64
 
 
 @inner
@@ -41,21 +61,31 @@ def ask_for_tree(state: ForestState, slot: int, tree: int) -> None:
 
 
 @inner
-def ask_for_points(state: ForestState, slot: int, scratch: Scratch) -> None:
-    """Ask for the points near the end of every path, and for all of a tree that will change."""
+def ask_for_points(state: ForestState, slot: int, tree: int, scratch: Scratch) -> None:
+    """Ask for the points near the end of the path in `scratch`, or for all of a tree that will change."""
     if n_leaves(state, slot) == 0:
         return
-    for tree in range(state.keys.shape[1]):
-        if is_due(state, slot, tree):
-            prefetch_rows(state.points, slot, tree, 0, n_leaves(state, slot))
-            prefetch_rows(state.keys, slot, tree, 0, state.keys.shape[2])
-        else:
-            level = np.int64(scratch.depth[tree])
-            place = np.int64(scratch.path[level, tree])
-            while level > 0 and mass_of(np.int64(scratch.path[level - 1, tree])) <= AHEAD_MASS:
-                level -= 1
-                place = np.int64(scratch.path[level, tree])
-            prefetch_rows(state.points, slot, tree, leaf_of(place), mass_of(place))
+    if is_due(state, slot, tree):
+        prefetch_rows(state.points, slot, tree, 0, n_leaves(state, slot))
+        prefetch_rows(state.keys, slot, tree, 0, state.keys.shape[2])
+        return
+    level = np.int64(scratch.depth[tree])
+    place = np.int64(scratch.path[level, tree])
+    while level > 0 and mass_of(np.int64(scratch.path[level - 1, tree])) <= AHEAD_MASS:
+        level -= 1
+        place = np.int64(scratch.path[level, tree])
+    prefetch_rows(state.points, slot, tree, leaf_of(place), mass_of(place))
+
+
+@inner
+def ask_ahead(state: ForestState, tree: int, ahead: Ahead) -> None:
+    """Ask for a tree of the models to come; with the first one for a header, too."""
+    if ahead.points_of != NO_SLOT:
+        ask_for_points(state, ahead.points_of, tree, ahead.scratch)
+    if ahead.records_of != NO_SLOT:
+        if tree == 0:
+            ask_for_header(state, ahead.records_of)
+        ask_for_tree(state, ahead.records_of, tree)
 
 
 @inner
@@ -82,4 +112,5 @@ def prepare(state: ForestState, slot: int, point: NDArray[np.float32], scratch: 
     Modified in place: `scratch`.
     """
     prepare_query(state, slot, point, scratch)
-    ask_for_points(state, slot, scratch)
+    for tree in range(state.keys.shape[1]):
+        ask_for_points(state, slot, tree, scratch)

@@ -7,7 +7,7 @@ from detector.forest.kernels.delete import delete
 from detector.forest.kernels.descend import descend_alive, n_leaves, start_due
 from detector.forest.kernels.insert import insert
 from detector.forest.kernels.kernel import inner, kernel
-from detector.forest.kernels.prepare import NO_SLOT, ask_for_header, ask_for_tree, prepare_query
+from detector.forest.kernels.prepare import NO_SLOT, Ahead, ask_ahead, prepare_query
 from detector.forest.kernels.quantise import encode_point
 from detector.forest.kernels.sample import accepted_key, filling_key, is_due, lower_top, schedule, victim
 from detector.forest.kernels.score import score_tree
@@ -76,21 +76,18 @@ def take(state: ForestState, slot: int, tree: int, top: int, time_decay: float, 
 
 @inner
 def score_asking(
-    state: ForestState, slot: int, tree: int, n_leaves: int, scratch: Scratch, ahead: int
+    state: ForestState, slot: int, tree: int, n_leaves: int, scratch: Scratch, ahead: Ahead
 ) -> tuple[float, int]:
-    """As `score_tree`, 0 of an empty tree; asks for that tree of slot `ahead` too, with the first for its header."""
-    if ahead != NO_SLOT:
-        if tree == 0:
-            ask_for_header(state, ahead)
-        ask_for_tree(state, ahead, tree)
+    """As `score_tree`, 0 of an empty tree; asks for that tree of the models to come, too."""
+    ask_ahead(state, tree, ahead)
     if n_leaves == 0:
         return 0.0, 0
     return score_tree(state, slot, tree, n_leaves, scratch)
 
 
 @inner
-def score_paths(state: ForestState, slot: int, scratch: Scratch, ahead: int) -> float:
-    """Score the query whose paths are in `scratch`, asking for the trees of slot `ahead` meanwhile."""
+def score_paths(state: ForestState, slot: int, scratch: Scratch, ahead: Ahead) -> float:
+    """Score the query whose paths are in `scratch`, asking for the models to come meanwhile."""
     n = n_leaves(state, slot)
     total = 0.0
     for tree in range(state.keys.shape[1]):
@@ -100,7 +97,7 @@ def score_paths(state: ForestState, slot: int, scratch: Scratch, ahead: int) -> 
 
 
 @inner
-def learn_paths(state: ForestState, slot: int, scratch: Scratch, time_decay: float, ahead: int) -> float:
+def learn_paths(state: ForestState, slot: int, scratch: Scratch, time_decay: float, ahead: Ahead) -> float:
     """As `score_paths`; each tree that is due takes the query after its score. Modified in place."""
     n = n_leaves(state, slot)
     total = 0.0
@@ -114,7 +111,7 @@ def learn_paths(state: ForestState, slot: int, scratch: Scratch, time_decay: flo
 
 
 @inner
-def score_keeping(state: ForestState, slot: int, scratch: Scratch, ahead: int) -> float:
+def score_keeping(state: ForestState, slot: int, scratch: Scratch, ahead: Ahead) -> float:
     """As `score_paths`; keeps what `take_kept` needs of the trees that are due."""
     n = n_leaves(state, slot)
     total = 0.0
@@ -178,7 +175,7 @@ def score(state: ForestState, slot: int, point: NDArray[np.float32]) -> float:
     """
     scratch = make_scratch(state)
     prepare_query(state, slot, point, scratch)
-    return score_paths(state, slot, scratch, NO_SLOT)
+    return score_paths(state, slot, scratch, Ahead(NO_SLOT, scratch, NO_SLOT))
 
 
 @kernel
@@ -194,7 +191,7 @@ def score_and_update(state: ForestState, slot: int, point: NDArray[np.float32], 
     """
     scratch = make_scratch(state)
     prepare_query(state, slot, point, scratch)
-    return learn_paths(state, slot, scratch, time_decay, NO_SLOT)
+    return learn_paths(state, slot, scratch, time_decay, Ahead(NO_SLOT, scratch, NO_SLOT))
 
 
 @kernel
@@ -206,7 +203,7 @@ def update(state: ForestState, slot: int, point: NDArray[np.float32], time_decay
 @kernel
 def score_prepared(state: ForestState, slot: int, scratch: Scratch, ahead: int) -> float:
     """As `score`, for the point `prepare` put into `scratch`; meanwhile ask for slot `ahead`, unless negative."""
-    return score_keeping(state, slot, scratch, ahead)
+    return score_keeping(state, slot, scratch, Ahead(NO_SLOT, scratch, np.int64(ahead)))
 
 
 @kernel
