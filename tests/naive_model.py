@@ -33,6 +33,10 @@ class Season:
     def slot(self, time_ms: int) -> int:
         return (time_ms + self.slot_ms // 2) // self.slot_ms
 
+    def into_slot(self, time_ms: int) -> float:
+        """Return the place in its slot, -0.5 to 0.5."""
+        return (time_ms + self.slot_ms // 2) % self.slot_ms / self.slot_ms - 0.5
+
     def in_slots(self, span_ms: int) -> int:
         """Return the nearest number of slots, the smaller of two."""
         return math.ceil(span_ms / self.slot_ms - 0.5)
@@ -150,6 +154,77 @@ class Surprise:
         return 0.0
 
 
+@dataclass
+class Record:
+    """The largest departure on record, which fades over a year, and the runs that make it."""
+
+    most: float = 0.0
+    run: list[float] = field(default_factory=list)
+
+    def times(self, size: float, *, is_young: bool, years: float) -> float:
+        """Return how many times the record a departure is, and enter it; a run that broke it by far counts little."""
+        self.most *= 1 - years
+        if is_young:
+            self.most = max(self.most, size)
+            return 0.0
+        before = self.most
+        if size > 0.5 * before:
+            self.run.append(size)
+        elif self.run:
+            top, self.run = max(self.run), []
+            self.most = 1.03 * before if 0 < 1.2 * before < top else max(before, top)
+        return size / before if before > 0 else 0.0
+
+
+@dataclass
+class Routine:
+    """Shape of a season in slots, on the level of the last hour, and the records of what departed from it."""
+
+    season: Season
+    shape: dict[int, float] = field(default_factory=dict)
+    new: dict[int, list[float]] = field(default_factory=dict)
+    n_departures: int = 0
+    level: float = 0.0
+    lasting: float = 0.0
+    here: int = 0
+
+    def __post_init__(self) -> None:
+        self.single_record, self.lasting_record = Record(), Record()
+
+    def departure(self, time_ms: int, value: float) -> float:
+        """Return how many times the record the value or the last ones depart, and learn the value."""
+        if not self.season.lag_ms:
+            return 0.0
+        n_slots, slot = self.season.in_slots(self.season.lag_ms), self.season.slot(time_ms)
+        here = self.here = slot % n_slots
+        if here not in self.shape or slot in self.new:
+            self.new.setdefault(slot, []).append(value - self.level)
+            self.shape[here] = mean(self.new[slot])
+            return 0.0
+        into = self.season.into_slot(time_ms)
+        neighbour = self.shape.get((here + (1 if into > 0 else -1)) % n_slots, self.shape[here])
+        departure = value - ((1 - abs(into)) * self.shape[here] + abs(into) * neighbour) - self.level
+        if abs(departure) < 1e-9 * abs(value):
+            departure = 0.0
+        return self.learn(departure)
+
+    def learn(self, departure: float) -> float:
+        interval_ms = self.season.interval_ms
+        self.n_departures += 1
+        is_young = self.n_departures <= max(6 * DAY_MS / interval_ms, 720)
+        self.lasting = (2 * departure + 11 * self.lasting) / 13
+        years = interval_ms / (365 * DAY_MS)
+        times = [
+            record.times(abs(size), is_young=is_young, years=years)
+            for record, size in ((self.single_record, departure), (self.lasting_record, self.lasting))
+        ]
+        self.level += departure / 12
+        most = math.inf if is_young else self.single_record.most / 2
+        share = 0.2 * min(1, interval_ms / self.season.slot_ms)
+        self.shape[self.here] += share * max(-most, min(most, departure))
+        return min(max(times), 1e6)
+
+
 def excess(said: tuple[float, float, float], value: float) -> float:
     """Return the logarithm of how many times the reach of its side of the band a value is off, 0 to 3."""
     expected, lower, upper = said
@@ -182,7 +257,14 @@ class Rule:
         return 1.2 * max(0.0, 1 - self.n_scores / days)
 
     def judge(
-        self, time_ms: int, score: float, *, novel: bool, rarity: float = 0.0, has_past: bool = True
+        self,
+        time_ms: int,
+        score: float,
+        *,
+        novel: bool,
+        rarity: float = 0.0,
+        departure: float = 0.0,
+        has_past: bool = True,
     ) -> tuple[float, float]:
         """Return grade and threshold."""
         if self.times:
@@ -198,17 +280,21 @@ class Rule:
         if self.n_scores >= 32:
             self.lasting = (2 * (score - excuse) + 23 * before) / 25
         bar = 0.45 if rarity >= 5 else 1.5
-        surplus = max(score - excuse - bar, self.lasting - 0.35) - self.youth
+        surplus = max(score - excuse - bar, self.lasting - 0.4) - self.youth
         needed = self.echo + self.fatigue + self.youth
-        threshold = max(0.0, excuse + min(bar + needed, before + (0.35 + needed - before) * 25 / 2))
+        threshold = max(0.0, excuse + min(bar + needed, before + (0.4 + needed - before) * 25 / 2))
+        ways = [surplus] if surplus >= self.echo + self.fatigue else []
+        if departure >= 1.2:
+            ways.append(math.log(departure / 1.2))
+            threshold = 0.0
         rested = not self.alarms or time_ms - self.alarms[-1][0] > min(
             6 * HOUR_MS, 72 * self.season.interval_ms
         )
         grade = 0.0
-        if rested and self.n_scores >= 32 and surplus >= self.echo + self.fatigue:
-            grade = 1 - math.exp(-surplus - 0.1)
+        if rested and self.n_scores >= 32 and ways:
+            grade = 1 - math.exp(-max(ways) - 0.1)
             self.alarms.append((time_ms, grade))
-            self.echo = max(self.echo, surplus)
+            self.echo = max(self.echo, *ways)
             self.fatigue += 0.1
         if self.times:
             self.usual += max(self.decay, 1 / (self.n_scores + 2)) * (score - self.usual)
@@ -321,6 +407,7 @@ class Model:
 
     def __post_init__(self) -> None:
         self.bands = [Band() for _ in range(self.n_metrics)]
+        self.routines = [Routine(self.season) for _ in range(self.n_metrics)]
         self.surprise = Surprise(self.season)
         self.restart()
 
@@ -334,6 +421,10 @@ class Model:
         row = [value if math.isfinite(value) else math.nan for value in row]
         self.known_shares.append(sum(not math.isnan(value) for value in row) / len(row))
         said, rarity = self.expect(time_ms, row)
+        departure = max(
+            0.0 if math.isnan(value) else routine.departure(time_ms, value)
+            for routine, value in zip(self.routines, row, strict=True)
+        )
         if self.known_shares[-1] == 0:
             return said
         self.rows.append((time_ms, row))
@@ -341,15 +432,15 @@ class Model:
         if len(self.rows) <= 40:
             self.enter_season(time_ms, row)
         if len(self.rows) == 40:
-            verdict = self.begin(rarity)
+            verdict = self.begin(rarity, departure)
         elif len(self.rows) == 192 + self.seed % 128:
             self.freeze(self.rows)
             self.restart()
             for old_time, old_row in self.rows[:-1]:
-                self.step(old_time, old_row, rarity=0.0)
-            verdict = self.step(time_ms, row, rarity=rarity)
+                self.step(old_time, old_row, rarity=0.0, departure=0.0)
+            verdict = self.step(time_ms, row, rarity=rarity, departure=departure)
         elif len(self.rows) > 40:
-            verdict = self.step(time_ms, row, rarity=rarity)
+            verdict = self.step(time_ms, row, rarity=rarity, departure=departure)
         if self.scales:
             said.score, said.grade, said.threshold = verdict
             said.confidence = self.confidence()
@@ -380,7 +471,7 @@ class Model:
             if not math.isnan(value):
                 metric.seen.append((time_ms, value))
 
-    def begin(self, rarity: float) -> tuple[float, float, float]:
+    def begin(self, rarity: float, departure: float) -> tuple[float, float, float]:
         """Learn the first forty rows in the scale of 32 of them, without a season; only the last is judged with one."""
         self.freeze(self.rows[:32])
         for time_ms, row in self.rows[:-1]:
@@ -389,7 +480,7 @@ class Model:
         time_ms, row = self.rows[-1]
         self.describe(time_ms, row, has_past=False)
         score = self.score_and_update(self.point)
-        return score, *self.rule.judge(time_ms, score, novel=self.novel, rarity=rarity)
+        return score, *self.rule.judge(time_ms, score, novel=self.novel, rarity=rarity, departure=departure)
 
     def describe(self, time_ms: int, row: Row, *, has_past: bool = True) -> None:
         """Enter a row into the columns, and make the forest's point of them."""
@@ -401,11 +492,11 @@ class Model:
         for metric, scale in zip(self.metrics, self.scales or [], strict=True):
             self.point += scale.apply(metric.features()) if metric.values else [0.0] * 5
 
-    def step(self, time_ms: int, row: Row, *, rarity: float) -> tuple[float, float, float]:
+    def step(self, time_ms: int, row: Row, *, rarity: float, departure: float) -> tuple[float, float, float]:
         self.describe(time_ms, row)
         self.enter_season(time_ms, row)
         score = self.score_and_update(self.point)
-        return score, *self.rule.judge(time_ms, score, novel=self.novel, rarity=rarity)
+        return score, *self.rule.judge(time_ms, score, novel=self.novel, rarity=rarity, departure=departure)
 
     def confidence(self) -> float:
         quality = 0.0

@@ -21,6 +21,7 @@ from detector.model.threshold import (
     ALARM,
     COMMON,
     DEFAULT_BARS,
+    DEPARTED,
     LASTING,
     RARE,
     STRONG,
@@ -59,13 +60,17 @@ class Bench:
         for _ in range(n_calm):
             self.score(CALM)
 
-    def score(self, value: float, *, novel: bool = False, rarity: float = 0.0) -> Verdict:
+    def score(
+        self, value: float, *, novel: bool = False, rarity: float = 0.0, departure: float = 0.0
+    ) -> Verdict:
         """Judge the next score."""
         self.time_ms += self.interval_ms
         slot = slots_of(self.rhythm, np.array([self.time_ms]))[0]
         turn_to(self.ring, self.rhythm, 0, self.moment, self.ranges, slot)
         past, rest_ms = self.moment["past_top_score"], self.rhythm.rest_ms
-        verdict = judge(self.alarm, past, self.pace, self.bars, rest_ms, self.time_ms, value, novel, rarity)
+        verdict = judge(
+            self.alarm, past, self.pace, self.bars, rest_ms, self.time_ms, value, novel, rarity, departure
+        )
         self.moment["top_score"] = max(self.moment["top_score"], value)
         return Verdict(*verdict)
 
@@ -114,7 +119,7 @@ def test_the_threshold_is_the_score_that_would_have_alarmed() -> None:
         assert copy.deepcopy(bench).score(thresholds[-1] - 1e-6).grade == 0
         assert bench.score(thresholds[-1] + 1e-6).grade > 0
     assert thresholds[0] == pytest.approx(thresholds[1], abs=0.01)
-    assert thresholds[0] > thresholds[-1] + 1
+    assert thresholds[0] > thresholds[-1] + 0.9
 
 
 def test_the_bars_of_a_young_model_are_higher() -> None:
@@ -231,3 +236,17 @@ def test_confidence_is_that_of_the_reference(n_points: int, expected: float) -> 
     """Figures of AWS RCF with an output after 32 points; lower quality lowers it in proportion."""
     assert confidence(n_points, 1.0, PACE) == pytest.approx(expected, abs=1e-3)
     assert confidence(n_points, 0.5, PACE) == pytest.approx(expected / 2, abs=1e-3)
+
+
+def test_a_departure_far_beyond_the_record_alarms_whatever_the_score() -> None:
+    """Neither youth nor fatigue counts, and any score would have alarmed; only the rest after an alarm does."""
+    for bench in (Bench(), Bench(n_calm=200)):
+        assert bench.score(CALM, departure=1 + DEPARTED - 0.01).grade == 0
+        verdict = bench.score(CALM, departure=(1 + DEPARTED) * math.e)
+        assert verdict.grade == pytest.approx(1 - math.exp(-1.1))
+        assert verdict.threshold == 0
+        assert bench.score(CALM, departure=10.0).grade == 0
+        bench.wait(7)
+        assert bench.score(CALM, departure=1 + DEPARTED + 0.01).grade > 0
+    assert Bench(bars=Bars(departed=math.inf)).score(CALM, departure=1e6).grade == 0
+    assert Bench(bars=bars_of(1)).score(CALM, departure=1 + 0.51 * DEPARTED).grade > 0

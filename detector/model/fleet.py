@@ -16,7 +16,7 @@ from detector.forest.state import ForestShape
 from detector.model.arrays import check, copy_onto, named_arrays
 from detector.model.parts import ALL_PARTS, Parts
 from detector.model.plugin_settings import PLUGIN_SHINGLE, TrcfSettings
-from detector.model.season import Rhythm, rhythm_of, slots_of
+from detector.model.season import Rhythm, into_slots, rhythm_of, slots_of
 from detector.model.state import Models, allocate_models, begin, lines_of
 from detector.model.threshold import DEFAULT_BARS, Bars
 from detector.model.transform import N_COLUMNS
@@ -223,7 +223,8 @@ class Fleet:
         columns: Columns,
     ) -> None:
         seasons = slots_of(self._plan.rhythm, local_times_ms)
-        rows = Rows(slots, end_times_ms, seasons, values, present)
+        into_ms = into_slots(self._plan.rhythm, local_times_ms)
+        rows = Rows(slots, end_times_ms, seasons, into_ms, values, present)
         walk(self._models, lines_of(self._models), self._plan, rows, columns)
 
     def _check_block(

@@ -154,6 +154,11 @@ def slots_of(rhythm: Rhythm, local_ms: NDArray[np.int64]) -> NDArray[np.int64]:
     return (local_ms + rhythm.slot_ms // 2) // rhythm.slot_ms
 
 
+def into_slots(rhythm: Rhythm, local_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many milliseconds into their slots windows end, arrays as in `slots_of`."""
+    return (local_ms + rhythm.slot_ms // 2) % rhythm.slot_ms
+
+
 def allocate_ring(n_models: int, n_metrics: int, rhythm: Rhythm) -> Ring:
     """Return rings for `n_models` models; a model is usable after `reset_season`."""
     n_slots = rhythm.lag + rhythm.score_reach + rhythm.spare

@@ -14,6 +14,7 @@ from detector.forest.kernels.update import reset
 from detector.forest.kernels.vector import prefetch_words
 from detector.forest.state import ForestShape, ForestState, allocate
 from detector.model.expected import BAND, reset_band
+from detector.model.routine import ROUTINE, Shape, allocate_shape, reset_routine
 from detector.model.season import MOMENT, RANGE, Rhythm, Ring, allocate_ring, reset_season
 from detector.model.shingle import Shingle, allocate_shingle, reset_shingle
 from detector.model.surprise import SURPRISE, reset_surprise
@@ -38,7 +39,9 @@ MODEL = np.dtype(
 )
 """What a model has once."""
 
-METRIC = np.dtype([("season", RANGE), ("expected", BAND), ("transform", COLUMNS)], align=True)
+METRIC = np.dtype(
+    [("season", RANGE), ("expected", BAND), ("routine", ROUTINE), ("transform", COLUMNS)], align=True
+)
 """What a model has for every metric."""
 
 
@@ -67,13 +70,14 @@ class Models(NamedTuple):
         Records of `MODEL`, shape (n_models,).
     metric
         Records of `METRIC`, shape (n_models, n_metrics).
-    ring, shingle, waiting, forest
+    ring, shape, shingle, waiting, forest
         See there.
     """
 
     model: NDArray[np.void]
     metric: NDArray[np.void]
     ring: Ring
+    shape: Shape
     shingle: Shingle
     waiting: Waiting
     forest: ForestState
@@ -94,6 +98,7 @@ def allocate_models(
         model=np.zeros(n_models, MODEL),
         metric=np.zeros((n_models, n_metrics), METRIC),
         ring=allocate_ring(n_models, n_metrics, rhythm),
+        shape=allocate_shape(n_models, n_metrics, rhythm),
         shingle=allocate_shingle(n_models, n_metrics, shingle_size),
         waiting=Waiting(
             times_ms=np.zeros((n_models, n_waiting), np.int64),
@@ -134,6 +139,7 @@ def begin(models: Models, first: int, seeds: NDArray[np.uint64]) -> None:
         for metric in range(models.metric.shape[1]):
             reset_scale(models.metric[model, metric]["transform"])
             reset_band(models.metric[model, metric]["expected"])
+            reset_routine(models.shape, model, metric, models.metric[model, metric]["routine"])
         reset_surprise(models.model[model]["surprise"])
         forget_waiting(models.waiting, model)
         restart(models, model)
@@ -141,7 +147,7 @@ def begin(models: Models, first: int, seeds: NDArray[np.uint64]) -> None:
 
 @inner
 def restart(models: Models, model: int) -> None:
-    """Forget what a replay brings back: everything but scale, expectation, surprise, course and waiting rows."""
+    """Forget what a replay brings back: all but scale, expectation, routine, surprise, course and waiting rows."""
     for metric in range(models.metric.shape[1]):
         reset_columns(models.metric[model, metric]["transform"])
     reset_shingle(models.shingle, model)

@@ -1,8 +1,9 @@
 """From a forest's score to an alarm, its grade and the confidence in it.
 
 A score is discounted by what was usual and by what was seen a season ago at this time. What is left makes an alarm
-when it is strong, when it lasts, or when a value fell outside its band as it rarely does; and an alarm must stand out
-from those before it. Knows scores and times, neither values nor the forest.
+when it is strong, when it lasts, or when a value fell outside its band as it rarely does; and it must stand out from
+the alarms before it. Whatever the score, values that depart from their routine as never before make one. Knows scores
+and times, neither values nor the forest.
 """
 
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from detector.model.season import HOUR_MS, Record
 STRONG = 1.5
 """Discounted score that makes an alarm by itself: white noise reaches it once in some 20,000 windows."""
 
-LASTING = 0.35
+LASTING = 0.4
 """Mean discounted score over the last windows that makes an alarm: noise scores high one window at a time, what
 happens to a machine lasts."""
 
@@ -30,6 +31,10 @@ SUPPORTED = 0.45
 
 RARE = 5.0
 """Rarity of a value that supports a score: one in 150 of the values outside the band, which itself holds 95 %."""
+
+DEPARTED = 0.2
+"""How far beyond the record a departure makes an alarm, in units of the record: noise of whatever kind soon has a
+record that it hardly ever exceeds by a fifth."""
 
 YOUTH = 1.2
 YOUTH_MS = 5 * 24 * HOUR_MS
@@ -105,7 +110,7 @@ class Bars(NamedTuple):
 
     Attributes
     ----------
-    strong, lasting, supported, youth
+    strong, lasting, supported, departed, youth
         See the constants; inf turns one off, 0 the youth.
     fatigue_step
         What an alarm adds to all bars for two weeks.
@@ -119,6 +124,7 @@ class Bars(NamedTuple):
     strong: float = STRONG
     lasting: float = LASTING
     supported: float = SUPPORTED
+    departed: float = DEPARTED
     youth: float = YOUTH
     fatigue_step: float = FATIGUE_STEP
     uses_echo: bool = True
@@ -138,7 +144,12 @@ SENSITIVITY = 0.5
 def bars_of(sensitivity: float) -> Bars:
     """Return the bars of a sensitivity: twice the usual ones at 0, half of them at 1."""
     factor = 4.0 ** (SENSITIVITY - sensitivity)
-    return Bars(strong=factor * STRONG, lasting=factor * LASTING, supported=factor * SUPPORTED)
+    return Bars(
+        strong=factor * STRONG,
+        lasting=factor * LASTING,
+        supported=factor * SUPPORTED,
+        departed=factor * DEPARTED,
+    )
 
 
 class Verdict(NamedTuple):
@@ -190,12 +201,14 @@ def judge(
     score: float,
     novel: bool,  # noqa: FBT001 - kernels have no keywords
     rarity: float,
+    departure: float,
 ) -> Verdict:
     """Return what a score means, and enter it into the memory of scores and alarms.
 
     `past_top_score` is the highest score a season ago, 0 if none. `novel` says that a value left everything seen so
-    far: yesterday's scores do not excuse it. `rarity` says how rarely values fall so far outside their bands. No alarm
-    follows another within `rest_ms`.
+    far: yesterday's scores do not excuse it. `rarity` says how rarely values fall so far outside their bands,
+    `departure` how many times the record they depart from their routine, 0 if that is not known. No alarm follows
+    another within `rest_ms`.
     """
     _fade(alarm, pace, time_ms)
     is_first = alarm["n_scores"] == 0
@@ -215,11 +228,16 @@ def judge(
     rested = (
         not bars.rests or alarm["last_alarm_ms"] == NEVER_MS or time_ms - alarm["last_alarm_ms"] > rest_ms
     )
+    # Records are a memory of their own: neither echo nor fatigue nor youth count.
+    least = 1.0 + bars.departed
+    strength = np.log(departure / least) if departure >= least else -np.inf
+    if surplus >= needed:
+        strength = max(strength, surplus)
     grade = 0.0
-    if rested and is_meant and surplus >= needed:
-        grade = 1.0 - np.exp(-surplus - GRADE_FLOOR)
+    if rested and is_meant and strength >= 0.0:
+        grade = 1.0 - np.exp(-strength - GRADE_FLOOR)
         if bars.uses_echo:
-            alarm["echo"] = max(alarm["echo"], surplus)
+            alarm["echo"] = max(alarm["echo"], strength)
         alarm["fatigue"] += bars.fatigue_step
         alarm["last_alarm_ms"] = time_ms
     # The mean score forgets as the forest's sample does.
@@ -228,8 +246,9 @@ def judge(
     alarm["n_scores"] += 1
     needed += youth
     lasting_bar = before + (bars.lasting + needed - before) / LASTING_WEIGHT
-    # Where scores have been high long enough, any score alarms.
-    return Verdict(grade, max(0.0, usual + min(bar + needed, lasting_bar)))
+    # Where scores have been high long enough, or values depart from their routine, any score alarms.
+    threshold = 0.0 if departure >= least else max(0.0, usual + min(bar + needed, lasting_bar))
+    return Verdict(grade, threshold)
 
 
 @inner

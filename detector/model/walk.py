@@ -17,6 +17,7 @@ from detector.forest.kernels.scratch import Scratch, make_scratch
 from detector.forest.kernels.update import score_keeping, take_kept
 from detector.model.expected import N_PREDICTORS, forecast, learn, predict
 from detector.model.parts import Parts, mute
+from detector.model.routine import departure_of, place_of
 from detector.model.season import Record, Rhythm, enter, turn_to
 from detector.model.shingle import push_shingle, write_shingle
 from detector.model.state import Lines, Models, ask_for_records, forget_waiting, restart
@@ -77,11 +78,12 @@ class Plan(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Rows of a block to be observed: arrays as in `Fleet.observe`, and the slot of the season of every window."""
+    """Rows of a block to be observed: arrays as in `Fleet.observe`; each window's slot, and where in it it ends."""
 
     models: NDArray[np.int64]
     end_times_ms: NDArray[np.int64]
     slots: NDArray[np.int64]
+    into_ms: NDArray[np.int64]
     values: NDArray[np.float64]
     present: NDArray[np.bool_]
 
@@ -129,8 +131,8 @@ class Desk(NamedTuple):
         What the predictors say, float64, shape (6,).
     novel
         Whether one of the values is novel, bool, shape (1,).
-    rarity
-        How rarely values fall so far outside their bands, float64, shape (1,).
+    rarity, departure
+        How rarely values fall so far outside their bands, and depart so from their routine, float64, shape (1,).
     point
         The forest's input, float32, shape (n_columns,).
     high, low, tree_high, tree_low
@@ -145,6 +147,7 @@ class Desk(NamedTuple):
     panel: NDArray[np.float64]
     novel: NDArray[np.bool_]
     rarity: NDArray[np.float64]
+    departure: NDArray[np.float64]
     point: NDArray[np.float32]
     high: NDArray[np.float64]
     low: NDArray[np.float64]
@@ -163,6 +166,7 @@ def make_desk(models: Models) -> Desk:
         np.empty(models.metric.shape[1]),
         np.empty(N_PREDICTORS),
         np.zeros(1, np.bool_),
+        np.zeros(1),
         np.zeros(1),
         np.empty(n_columns, np.float32),
         np.empty(n_columns),
@@ -258,7 +262,7 @@ def _first_half(
         models.metric[model],
         rows.slots[window],
     )
-    _expect(models, model, window, place, columns, desk)
+    _expect(models, plan, rows, model, window, place, columns, desk)
     columns.status[window, place] = WARMING_UP if n_known > 0 else MISSING
     if n_known == 0:
         return NOTHING_LEFT
@@ -293,12 +297,15 @@ def _count(course: Record, known: float, time_decay: float) -> None:
 
 
 @inner
-def _expect(models: Models, model: int, window: int, place: int, columns: Columns, desk: Desk) -> None:
+def _expect(
+    models: Models, plan: Plan, rows: Rows, model: int, window: int, place: int, columns: Columns, desk: Desk
+) -> None:
     """Write expectation and band of every metric, then let them learn from the values that are there.
 
-    How far they fell outside is compared with a season ago and with what is usual.
+    How far they fell outside is compared with a season ago and with what is usual, and they with their routine.
     """
-    excess = 0.0
+    excess = departure = 0.0
+    moment = place_of(plan.rhythm, plan.interval_ms, rows.slots[window], rows.into_ms[window])
     for metric in range(desk.row.shape[0]):
         band = models.metric[model, metric]["expected"]
         past_middle = models.metric[model, metric]["season"]["past_middle"]
@@ -311,10 +318,14 @@ def _expect(models: Models, model: int, window: int, place: int, columns: Column
         if not np.isnan(desk.row[metric]):
             excess = max(excess, excess_of(said, desk.row[metric]))
             learn(band, past_middle, desk.panel, said, desk.row[metric])
+            routine = models.metric[model, metric]["routine"]
+            rare = departure_of(models.shape, model, metric, routine, moment, desk.row[metric])
+            departure = max(departure, rare)
     record = models.model[model]
-    moment = record["season"]
-    desk.rarity[0] = rarity_of(record["surprise"], excess - moment["past_top_excess"])
-    moment["top_excess"] = max(moment["top_excess"], excess)
+    season = record["season"]
+    desk.rarity[0] = rarity_of(record["surprise"], excess - season["past_top_excess"])
+    season["top_excess"] = max(season["top_excess"], excess)
+    desk.departure[0] = departure
 
 
 @inner
@@ -400,10 +411,10 @@ def _second_half(
             time_ms = models.waiting.times_ms[model, index]
         now = ahead if is_now else Ahead(NO_SLOT, ahead.scratch, NO_SLOT)
         score = score_keeping(models.forest, model, desk.scratch, now)
-        # Rows that waited were compared with their bands when they came; only the last is at hand.
-        rarity = desk.rarity[0] if is_now else 0.0
+        # Rows that waited were compared with bands and routines when they came; only the last is at hand.
+        rarity, departure = (desk.rarity[0], desk.departure[0]) if is_now else (0.0, 0.0)
         has_past = is_now or left == TO_REPLAY
-        verdict = _judge(models, plan, pace, model, time_ms, score, rarity, has_past, desk)
+        verdict = _judge(models, plan, pace, model, time_ms, score, rarity, departure, has_past, desk)
         if is_now:
             columns.status[window, place] = SCORED
             columns.score[window, place] = score
@@ -426,6 +437,7 @@ def _judge(
     time_ms: int,
     score: float,
     rarity: float,
+    departure: float,
     has_past: bool,  # noqa: FBT001 - kernels have no keywords
     desk: Desk,
 ) -> Verdict:
@@ -442,6 +454,7 @@ def _judge(
         score,
         desk.novel[0],
         rarity,
+        departure,
     )
     if has_past:
         moment["top_score"] = max(moment["top_score"], score)

@@ -1,0 +1,208 @@
+"""How far a metric departs from its own routine: the shape of its season, moved to the level of the last hour.
+
+The shape is a mean for each slot of the season, so its noise averages out over days. A departure is measured by the
+largest one on record: whatever the noise is like, records become rare. Knows values and times, neither scores nor
+alarms.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.forest.kernels.kernel import inner
+from detector.model.season import DAY_MS, NO_SLOT, Record, Rhythm
+
+SEASON_WEIGHT = 0.2
+"""Weight of the newest season in the shape, spread over the windows of a slot."""
+
+LEVEL_WEIGHT = 1.0 / 12.0
+"""Weight of the newest window in the level: weekends and what stays become routine within hours."""
+
+LASTING_WEIGHT = 2.0 / 13.0
+"""Weight of the newest departure in the lasting one: that of a mean over twelve windows."""
+
+MOST_LEARNT = 0.5
+"""A departure enters the shape as at most this share of the record: an anomaly must not become routine at once."""
+
+ROUNDING = 1e-9
+"""A departure below this share of the value is none: a metric without noise is only as exact as its arithmetic."""
+
+YOUTH_MS = 6 * DAY_MS
+MIN_YOUTH_WINDOWS = 720
+"""Departures from which the first records are made: with the day of the first shape a week, so that a weekend is among
+them, and enough for a record to mean something."""
+
+OVER = 0.5
+"""A run of departures is over when they fall below this share of the record; what it reached then enters the record."""
+
+BROKEN = 1.2
+"""A departure so many times the record is taken for an anomaly."""
+
+BROKEN_GROWTH = 1.03
+"""What an anomaly does to the record, whatever its size: it must not hide the next one, but what keeps on happening
+must become ordinary. A series of the rarest events raises it by a third in ten."""
+
+MEMORY_MS = 365 * DAY_MS
+"""How slowly records fade. Faster, each weekend would be an event again: of a month, a quarter is gone in a week."""
+
+MOST_TIMES = 1e6
+"""A departure is at most so many times the record."""
+
+RECORD = np.dtype([("most", np.float64), ("run", np.float64)], align=True)
+"""The largest departure on record, and what the run of windows at hand has reached, 0 when there is none."""
+
+ROUTINE = np.dtype(
+    [
+        ("n_departures", np.int64),
+        ("new_slot", np.int64),
+        ("n_new", np.int64),
+        ("level", np.float64),
+        ("lasting", np.float64),
+        ("single_record", RECORD),
+        ("lasting_record", RECORD),
+    ],
+    align=True,
+)
+"""Per model and metric: departures so far; the last slot that was the first of its time in the season, and the values
+in it; where the level is above the shape; the lasting departure, and the records of single and of lasting ones."""
+
+
+class Shape(NamedTuple):
+    """Shape of a season; the leading axis is the model.
+
+    Attributes
+    ----------
+    mean
+        What the values of each slot are above the level on average, float64, NaN = not known yet, shape (n_models,
+        n_metrics, slots of a season).
+    """
+
+    mean: NDArray[np.float64]
+
+
+NO_PLACE = -1
+"""Place of a window where there is no season."""
+
+
+class Place(NamedTuple):
+    """Where a window lies in the season, and what goes with the length of windows.
+
+    Attributes
+    ----------
+    slot
+        Number of the slot of local time.
+    here, neighbour, nearness
+        Place of the slot in the season, that of the neighbour it is nearer to, and how near, 0 to 0.5.
+    weight
+        Weight of a window in the shape.
+    kept
+        What is left of a record a window later.
+    youth
+        Departures from which the first records are made.
+    """
+
+    slot: int
+    here: int
+    neighbour: int
+    nearness: float
+    weight: float
+    kept: float
+    youth: float
+
+
+def allocate_shape(n_models: int, n_metrics: int, rhythm: Rhythm) -> Shape:
+    """Return shapes for `n_models` models; a model is usable after `reset_routine`."""
+    return Shape(np.zeros((n_models, n_metrics, max(rhythm.lag, 1))))
+
+
+@inner
+def reset_routine(shape: Shape, model: int, metric: int, routine: Record) -> None:
+    """Forget the routine of a metric."""
+    shape.mean[model, metric] = np.nan
+    routine["n_departures"] = 0
+    routine["new_slot"] = NO_SLOT
+    routine["n_new"] = 0
+    routine["level"] = 0.0
+    routine["lasting"] = 0.0
+    _reset_record(routine["single_record"])
+    _reset_record(routine["lasting_record"])
+
+
+@inner
+def _reset_record(record: Record) -> None:
+    record["most"] = 0.0
+    record["run"] = 0.0
+
+
+@inner
+def place_of(rhythm: Rhythm, interval_ms: int, slot: int, into_ms: int) -> Place:
+    """Return the place in the season of a window that ends `into_ms` milliseconds into the slot number `slot`."""
+    if rhythm.lag == 0:
+        return Place(slot, NO_PLACE, NO_PLACE, 0.0, 0.0, 1.0, 0.0)
+    here = slot % rhythm.lag
+    off = into_ms / rhythm.slot_ms - 0.5
+    return Place(
+        slot,
+        here,
+        (here + 1) % rhythm.lag if off > 0.0 else (here - 1) % rhythm.lag,
+        abs(off),
+        SEASON_WEIGHT * min(1.0, interval_ms / rhythm.slot_ms),
+        1.0 - interval_ms / MEMORY_MS,
+        max(YOUTH_MS / interval_ms, MIN_YOUTH_WINDOWS),
+    )
+
+
+@inner
+def departure_of(shape: Shape, model: int, metric: int, routine: Record, place: Place, value: float) -> float:
+    """Return how many times the record a value, or the last dozen of them, departs from the routine; learn the value.
+
+    0 while there is no record to compare with, and where there is no season.
+    """
+    if place.here == NO_PLACE:
+        return 0.0
+    mean = shape.mean[model, metric]
+    if np.isnan(mean[place.here]):
+        mean[place.here] = 0.0
+        routine["new_slot"] = place.slot
+        routine["n_new"] = 0
+    said = mean[place.here]
+    if routine["new_slot"] == place.slot:
+        routine["n_new"] += 1
+        mean[place.here] += (value - routine["level"] - said) / routine["n_new"]
+        return 0.0
+    if not np.isnan(mean[place.neighbour]):
+        said += place.nearness * (mean[place.neighbour] - said)
+    departure = value - said - routine["level"]
+    if abs(departure) < ROUNDING * abs(value):
+        departure = 0.0
+    routine["n_departures"] += 1
+    is_young = routine["n_departures"] <= place.youth
+    routine["lasting"] += LASTING_WEIGHT * (departure - routine["lasting"])
+    times = max(
+        _compare(routine["single_record"], abs(departure), is_young, place.kept),
+        _compare(routine["lasting_record"], abs(routine["lasting"]), is_young, place.kept),
+    )
+    routine["level"] += LEVEL_WEIGHT * departure
+    if not is_young:
+        most = MOST_LEARNT * routine["single_record"]["most"]
+        departure = min(max(departure, -most), most)
+    mean[place.here] += place.weight * departure
+    return min(times, MOST_TIMES)
+
+
+@inner
+def _compare(record: Record, size: float, is_young: bool, kept: float) -> float:  # noqa: FBT001 - kernels have no keywords
+    """Return how many times the record a departure is, and enter it."""
+    record["most"] *= kept
+    most = record["most"]
+    if is_young:
+        record["most"] = max(most, size)
+        return 0.0
+    if size > OVER * most:
+        record["run"] = max(record["run"], size)
+    elif record["run"] > 0.0:
+        is_broken = most > 0.0 and record["run"] > BROKEN * most
+        record["most"] = BROKEN_GROWTH * most if is_broken else max(most, record["run"])
+        record["run"] = 0.0
+    return size / most if most > 0.0 else 0.0

@@ -1,0 +1,129 @@
+"""What departs from the routine of a metric, by the numbers of its twin and in plain cases."""
+
+import math
+
+import naive_model
+import numpy as np
+import pytest
+
+from detector.model.routine import ROUTINE, Shape, allocate_shape, departure_of, place_of, reset_routine
+from detector.model.season import DAY_MS, into_slots, rhythm_of, slots_of
+
+INTERVAL_MS = 900_000
+DAY = DAY_MS // INTERVAL_MS
+RHYTHM = rhythm_of(INTERVAL_MS)
+
+
+def departures(values: np.ndarray, interval_ms: int = INTERVAL_MS) -> np.ndarray:
+    """Return the departure of each value of a metric."""
+    rhythm = rhythm_of(interval_ms)
+    shape: Shape = allocate_shape(1, 1, rhythm)
+    routine = np.zeros(1, ROUTINE)[0]
+    reset_routine(shape, 0, 0, routine)
+    times = 1_400_000_000_000 + interval_ms * np.arange(len(values))
+    slots, into_ms = slots_of(rhythm, times), into_slots(rhythm, times)
+    return np.array(
+        [
+            departure_of(shape, 0, 0, routine, place_of(rhythm, interval_ms, slot, into), value)
+            for slot, into, value in zip(slots.tolist(), into_ms.tolist(), values.tolist(), strict=True)
+        ]
+    )
+
+
+def days(n_days: int, noise: float = 5.0, seed: int = 1) -> np.ndarray:
+    """Return quarters of an hour of a daily rhythm with a job of an hour."""
+    window = np.arange(n_days * DAY)
+    values = (
+        100
+        + 50 * np.sin(2 * np.pi * window / DAY)
+        + noise * np.random.default_rng(seed).normal(size=len(window))
+    )
+    values[window % DAY // 4 == 5] += 80
+    return values
+
+
+@pytest.mark.parametrize("interval_ms", [INTERVAL_MS, 7_200_000, DAY_MS])
+@pytest.mark.parametrize("seed", range(3))
+def test_departures_are_those_of_the_twin(interval_ms: int, seed: int) -> None:
+    """Jumps, outliers and heavy tails; a day of windows, and a week of days."""
+    rng = np.random.default_rng(seed)
+    windows = np.arange(1500)
+    values = 10 * np.sin(2 * np.pi * windows * interval_ms / DAY_MS) + rng.standard_t(3, 1500)
+    values[rng.integers(800, 1400, 4)] *= 40
+    values[1200:] += 15
+    twin = naive_model.Routine(naive_model.Season(interval_ms))
+    said = [
+        twin.departure(1_400_000_000_000 + interval_ms * window, value)
+        for window, value in enumerate(values.tolist())
+    ]
+    np.testing.assert_allclose(departures(values, interval_ms), said, rtol=1e-7, atol=1e-9)
+
+
+def test_a_job_that_does_not_come_departs() -> None:
+    """Though its values are ordinary ones of the day; the same days with the job break no record."""
+    calm, missed = days(14), days(14)
+    job = slice(12 * DAY + 20, 12 * DAY + 24)
+    missed[job] -= 80
+    assert departures(missed)[job].max() > 2
+    assert departures(calm).max() < 1.2
+
+
+@pytest.mark.parametrize("kind", ["normal", "standard_cauchy", "walk"])
+def test_noise_of_any_kind_breaks_records_rarely(kind: str) -> None:
+    """In a fortnight after the first week, few of fifteen entities have a departure of half again the record."""
+    rng = np.random.default_rng(3)
+    shape = (15, 21 * DAY)
+    values = np.cumsum(rng.normal(size=shape), axis=1) if kind == "walk" else getattr(rng, kind)(size=shape)
+    broken = [departures(one).max() > 1.5 for one in values]
+    assert np.mean(broken) <= (0.6 if kind == "standard_cauchy" else 0.1)
+
+
+def test_an_anomaly_hides_neither_the_next_one_nor_itself_a_day_later() -> None:
+    """Two dips on days of their own both depart, and the time of the first is ordinary the next day."""
+    values = days(14)
+    for day in (9, 11):
+        values[day * DAY + 40 : day * DAY + 50] -= 90
+    found = departures(values).reshape(14, DAY)
+    assert found[9].max() > 2
+    assert found[11].max() > 0.8 * found[9].max()
+    assert found[10].max() < 1.2
+    assert found[12].max() < 1.2
+
+
+def test_a_shift_that_stays_becomes_routine() -> None:
+    """It departs at once, and no longer a day later."""
+    values = days(14)
+    values[10 * DAY :] += 60
+    found = departures(values)
+    assert found[10 * DAY : 10 * DAY + 4].max() > 1.5
+    assert found[11 * DAY :].max() < 1.2
+
+
+def test_what_keeps_happening_becomes_ordinary() -> None:
+    """A spike at another time each second day departs at first; in the end the record has grown to it."""
+    values = days(200, noise=1.0)
+    values[np.arange(20, 200, 2) * DAY + np.random.default_rng(1).integers(0, DAY, 90)] += 100
+    found = departures(values).reshape(200, DAY).max(axis=1)
+    assert found[20] > 2
+    assert found[180:].max() < 1.2
+
+
+def test_a_metric_without_noise_is_as_exact_as_its_arithmetic() -> None:
+    """The same day again and again, and a constant, break no record; nor does what comes first after them."""
+    same = np.tile(100 + 50 * np.sin(2 * np.pi * np.arange(DAY) / DAY), 14)
+    assert departures(same).max() < 1.2
+    constant = np.full(14 * DAY, 7.0)
+    constant[12 * DAY] = 8.0
+    assert departures(constant).max() < 1.2
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e-300, 1e100, 1e300])
+def test_extreme_values_leave_numbers(size: float) -> None:
+    """Alternating in sign, and once in calm days."""
+    alternating = np.where(np.arange(9 * DAY) % 2 == 0, size, -size)
+    once = days(9)
+    once[850] = size
+    for values in (alternating, once):
+        assert np.isfinite(departures(values)).all()
+        assert not math.isnan(departures(values).max())
