@@ -20,7 +20,8 @@ from detector.model.season import Rhythm, into_slots, rhythm_of, slots_of
 from detector.model.state import Models, allocate_models, begin, lines_of
 from detector.model.threshold import DEFAULT_BARS, Bars
 from detector.model.transform import N_COLUMNS
-from detector.model.walk import MAX_WARM_UP, Columns, Plan, Rows, empty_columns, walk
+from detector.model.verdicts import Columns, empty_columns
+from detector.model.walk import MAX_WARM_UP, Plan, Rows, walk
 
 N_TREES = 32
 """Of the plugin's 50. No smaller shape does as well on both labelled series and cosines; see docs/performance.md."""

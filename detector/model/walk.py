@@ -24,6 +24,7 @@ from detector.model.state import Lines, Models, ask_for_records, forget_waiting,
 from detector.model.surprise import excess_of, rarity_of
 from detector.model.threshold import Bars, Pace, Verdict, confidence, judge, make_pace
 from detector.model.transform import N_COLUMNS, clean, freeze_scale, push, write_columns
+from detector.model.verdicts import Columns
 
 ABSENT, WARMING_UP, SCORED, MISSING = 0, 1, 2, 3
 """Status of a row: not there or not newer than the model; there, but too few before it for a score; scored; there
@@ -86,38 +87,6 @@ class Rows(NamedTuple):
     into_ms: NDArray[np.int64]
     values: NDArray[np.float64]
     present: NDArray[np.bool_]
-
-
-class Columns(NamedTuple):
-    """Where the verdicts go: arrays as in `ScoredBlock`, filled with NaN and `ABSENT` beforehand."""
-
-    score: NDArray[np.float64]
-    grade: NDArray[np.float64]
-    confidence: NDArray[np.float64]
-    threshold: NDArray[np.float64]
-    expected: NDArray[np.float64]
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
-    contribution: NDArray[np.float64]
-    basis: NDArray[np.uint8]
-    status: NDArray[np.uint8]
-
-
-def empty_columns(shape: tuple[int, ...]) -> Columns:
-    """Return empty verdicts for values of this shape."""
-    rows = shape[:2]
-    return Columns(
-        score=np.full(rows, np.nan),
-        grade=np.full(rows, np.nan),
-        confidence=np.full(rows, np.nan),
-        threshold=np.full(rows, np.nan),
-        expected=np.full(shape, np.nan),
-        lower=np.full(shape, np.nan),
-        upper=np.full(shape, np.nan),
-        contribution=np.full(shape, np.nan),
-        basis=np.zeros(shape, np.uint8),
-        status=np.zeros(rows, np.uint8),
-    )
 
 
 class Desk(NamedTuple):

@@ -7,7 +7,7 @@ from detector.model.fleet import Fleet, ModelSettings
 from detector.model.plugin_settings import PLUGIN_SHINGLE, TrcfSettings
 from detector.model.trcf.models import TrcfModels, TrcfPlan, allocate_models, begin_models, plan_of
 from detector.model.trcf.stream import TrcfRows, walk_trcf
-from detector.model.walk import Columns
+from detector.model.verdicts import Columns
 
 
 class TrcfFleet(Fleet):

@@ -21,7 +21,8 @@ from detector.model.trcf.query import score_point
 from detector.model.trcf.shingle import fill_gap, filler_of, missed, take_step, write_point
 from detector.model.trcf.thresholder import judge
 from detector.model.trcf.verdict import Verdict, conclude, is_untold
-from detector.model.walk import ABSENT, SCORED, WARMING_UP, Columns
+from detector.model.verdicts import Columns
+from detector.model.walk import ABSENT, SCORED, WARMING_UP
 
 MAX_VALUE = 1e150
 """Larger values are taken for this one, so that their squares stay finite."""
