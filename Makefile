@@ -45,7 +45,7 @@ demo: $(DEMO_READY)
 	@$(BIN)/outrider demo $(ARGS)
 
 test: lint
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(DEV_READY)
 	$(BIN)/ruff check .

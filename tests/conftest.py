@@ -40,6 +40,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"the server for the tests; auto is embedded when its packages are there ({SERVER_VARIABLE})",
     )
 
+    parser.addoption(
+        "--kills", default=160, type=int, help="how many kills test_faults.py is to survive; 2000 is a soak"
+    )
+
 
 def chosen_server(config: pytest.Config) -> str:
     """Return ``embedded``, ``docker`` or a URL."""

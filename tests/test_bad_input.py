@@ -343,7 +343,7 @@ def test_a_cluster_that_goes_away_and_one_that_is_read_only_are_made_up_for(
         assert written(client, "torn") == written(client, "calm")
 
 
-KINDS = ("429", "503", "reset", "swallow")
+KINDS = ("429", "503", "reset", "swallow", "partial")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -375,7 +375,8 @@ def run_with_faults(node_url, prefix, config, *kinds):
         job = open_job(config, stores, START_MS)
         poll_and_save(job, stores, HALF_MS)
         poll_and_save(job, stores, END_MS)
-        assert len(proxy.requests) >= 2 * len(proxy.fault.seen)
+        # Of a bulk that is written in part each rest is another request, which fails in its turn.
+        assert len(proxy.requests) >= (1.5 if "partial" in kinds else 2) * len(proxy.fault.seen)
         return len(proxy.fault.seen)
 
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from streams import MINUTE_MS, START_MS, detector, index_stream, written
 
-N_KILLS = 20
-WINDOWS_PER_RUN = 5
+N_KILLS = 40
+WINDOWS_PER_RUN = 2
 N_WINDOWS = (N_KILLS + 1) * WINDOWS_PER_RUN
 LONGEST_LIFE_S = 1.0
 """After its first line a run takes about this long, so kills fall on all of its steps."""
@@ -51,7 +51,7 @@ def moment(time_ms):
     return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def test_twenty_kills_at_random_moments_change_nothing(client, node_url, index_prefix, tmp_path):
+def test_forty_kills_at_random_moments_change_nothing(client, node_url, index_prefix, tmp_path):
     """Document by document, field by field, execution times aside."""
     source = f"{index_prefix}-source"
     index_stream(client, source, n_hosts=5, n_windows=N_WINDOWS)
