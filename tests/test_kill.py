@@ -43,7 +43,7 @@ class Sidecar:
     def finish(self, n_windows):
         """Run over the first windows to the end."""
         process = self.start(n_windows)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
 
 
