@@ -172,7 +172,7 @@ class Record:
             self.run.append(size)
         elif self.run:
             top, self.run = max(self.run), []
-            self.most = 1.03 * before if 0 < 1.2 * before < top else max(before, top)
+            self.most = 1.02 * before if 0 < 1.2 * before < top else max(before, top)
         return size / before if before > 0 else 0.0
 
 
@@ -187,6 +187,8 @@ class Routine:
     level: float = 0.0
     lasting: float = 0.0
     here: int = 0
+    past: dict[int, float] = field(default_factory=dict)
+    lasted: dict[int, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.single_record, self.lasting_record = Record(), Record()
@@ -202,24 +204,32 @@ class Routine:
             self.shape[here] = mean(self.new[slot])
             return 0.0
         into = self.season.into_slot(time_ms)
-        neighbour = self.shape.get((here + (1 if into > 0 else -1)) % n_slots, self.shape[here])
+        beside = (here + (1 if into > 0 else -1)) % n_slots
+        neighbour = self.shape.get(beside, self.shape[here])
+        for over in [other for other in self.lasted if other != slot]:
+            self.past[over % n_slots] = max(self.lasted.pop(over))
+        reach = min(math.ceil(12 * self.season.interval_ms / self.season.slot_ms), n_slots // 4)
+        past = max(self.past.get((here + ahead) % n_slots, 0.0) for ahead in range(reach + 1))
         departure = value - ((1 - abs(into)) * self.shape[here] + abs(into) * neighbour) - self.level
         if abs(departure) < 1e-9 * abs(value):
             departure = 0.0
-        return self.learn(departure)
+        times = self.learn(departure, past)
+        self.lasted.setdefault(slot, []).append(abs(self.lasting))
+        return times
 
-    def learn(self, departure: float) -> float:
+    def learn(self, departure: float, past: float) -> float:
         interval_ms = self.season.interval_ms
         self.n_departures += 1
         is_young = self.n_departures <= max(6 * DAY_MS / interval_ms, 720)
         self.lasting = (2 * departure + 11 * self.lasting) / 13
         years = interval_ms / (365 * DAY_MS)
-        times = [
-            record.times(abs(size), is_young=is_young, years=years)
-            for record, size in ((self.single_record, departure), (self.lasting_record, self.lasting))
-        ]
+        times = [0.0]
+        for record, size in ((self.single_record, departure), (self.lasting_record, self.lasting)):
+            found = record.times(abs(size), is_young=is_young, years=years)
+            if abs(size) > 3 * past:
+                times.append(found)
         self.level += departure / 12
-        most = math.inf if is_young else self.single_record.most / 2
+        most = math.inf if is_young else max(0.3 * self.single_record.most, past)
         share = 0.2 * min(1, interval_ms / self.season.slot_ms)
         self.shape[self.here] += share * max(-most, min(most, departure))
         return min(max(times), 1e6)

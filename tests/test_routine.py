@@ -99,6 +99,17 @@ def test_a_shift_that_stays_becomes_routine() -> None:
     assert found[11 * DAY :].max() < 1.2
 
 
+@pytest.mark.parametrize("interval_ms", [300_000, 1_800_000])
+def test_what_went_silent_for_good_is_no_news_a_week_later(interval_ms: int) -> None:
+    """Its days have no shape any more; on the first it departs, from the eighth on never."""
+    times = interval_ms * np.arange(30 * DAY_MS // interval_ms)
+    values = 100 + 50 * np.sin(2 * np.pi * times / DAY_MS) + np.random.default_rng(1).normal(size=len(times))
+    values[times >= 20 * DAY_MS] = 0.0
+    found = departures(values, interval_ms).reshape(30, -1).max(axis=1)
+    assert found[20] > 2
+    assert found[28:].max() < 1.2
+
+
 def test_what_keeps_happening_becomes_ordinary() -> None:
     """A spike at another time each second day departs at first; in the end the record has grown to it."""
     values = days(200, noise=1.0)

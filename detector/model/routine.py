@@ -19,11 +19,17 @@ SEASON_WEIGHT = 0.2
 LEVEL_WEIGHT = 1.0 / 12.0
 """Weight of the newest window in the level: weekends and what stays become routine within hours."""
 
-LASTING_WEIGHT = 2.0 / 13.0
+LASTING_WINDOWS = 12
+LASTING_WEIGHT = 2.0 / (LASTING_WINDOWS + 1.0)
 """Weight of the newest departure in the lasting one: that of a mean over twelve windows."""
 
-MOST_LEARNT = 0.5
-"""A departure enters the shape as at most this share of the record: an anomaly must not become routine at once."""
+MOST_LEARNT = 0.3
+"""A departure enters the shape as at most this share of the record, or as much as it departed a season ago: an anomaly
+must not become routine at once, but what comes every day must."""
+
+NEWS = 3.0
+"""A departure counts when it is more than so many times what lasted around this time a season ago: what went silent for
+good must not alarm every day because its days no longer have a shape."""
 
 ROUNDING = 1e-9
 """A departure below this share of the value is none: a metric without noise is only as exact as its arithmetic."""
@@ -39,9 +45,9 @@ OVER = 0.5
 BROKEN = 1.2
 """A departure so many times the record is taken for an anomaly."""
 
-BROKEN_GROWTH = 1.03
+BROKEN_GROWTH = 1.02
 """What an anomaly does to the record, whatever its size: it must not hide the next one, but what keeps on happening
-must become ordinary. A series of the rarest events raises it by a third in ten."""
+must become ordinary. Ten of the rarest events raise it by a fifth."""
 
 MEMORY_MS = 365 * DAY_MS
 """How slowly records fade. Faster, each weekend would be an event again: of a month, a quarter is gone in a week."""
@@ -59,13 +65,16 @@ ROUTINE = np.dtype(
         ("n_new", np.int64),
         ("level", np.float64),
         ("lasting", np.float64),
+        ("slot", np.int64),
+        ("top", np.float64),
         ("single_record", RECORD),
         ("lasting_record", RECORD),
     ],
     align=True,
 )
 """Per model and metric: departures so far; the last slot that was the first of its time in the season, and the values
-in it; where the level is above the shape; the lasting departure, and the records of single and of lasting ones."""
+in it; where the level is above the shape; the lasting departure; the slot at hand and the largest lasting departure
+in it; the records of single and of lasting departures."""
 
 
 class Shape(NamedTuple):
@@ -76,9 +85,12 @@ class Shape(NamedTuple):
     mean
         What the values of each slot are above the level on average, float64, NaN = not known yet, shape (n_models,
         n_metrics, slots of a season).
+    past
+        The largest lasting departure in each slot when it was there last, float64, same shape.
     """
 
     mean: NDArray[np.float64]
+    past: NDArray[np.float64]
 
 
 NO_PLACE = -1
@@ -100,6 +112,8 @@ class Place(NamedTuple):
         What is left of a record a window later.
     youth
         Departures from which the first records are made.
+    reach
+        Slots ahead of which the last season is looked at as well: the length of a lasting departure.
     """
 
     slot: int
@@ -109,22 +123,27 @@ class Place(NamedTuple):
     weight: float
     kept: float
     youth: float
+    reach: int
 
 
 def allocate_shape(n_models: int, n_metrics: int, rhythm: Rhythm) -> Shape:
     """Return shapes for `n_models` models; a model is usable after `reset_routine`."""
-    return Shape(np.zeros((n_models, n_metrics, max(rhythm.lag, 1))))
+    shape = (n_models, n_metrics, max(rhythm.lag, 1))
+    return Shape(np.zeros(shape), np.zeros(shape))
 
 
 @inner
 def reset_routine(shape: Shape, model: int, metric: int, routine: Record) -> None:
     """Forget the routine of a metric."""
     shape.mean[model, metric] = np.nan
+    shape.past[model, metric] = 0.0
     routine["n_departures"] = 0
     routine["new_slot"] = NO_SLOT
     routine["n_new"] = 0
     routine["level"] = 0.0
     routine["lasting"] = 0.0
+    routine["slot"] = NO_SLOT
+    routine["top"] = 0.0
     _reset_record(routine["single_record"])
     _reset_record(routine["lasting_record"])
 
@@ -139,7 +158,7 @@ def _reset_record(record: Record) -> None:
 def place_of(rhythm: Rhythm, interval_ms: int, slot: int, into_ms: int) -> Place:
     """Return the place in the season of a window that ends `into_ms` milliseconds into the slot number `slot`."""
     if rhythm.lag == 0:
-        return Place(slot, NO_PLACE, NO_PLACE, 0.0, 0.0, 1.0, 0.0)
+        return Place(slot, NO_PLACE, NO_PLACE, 0.0, 0.0, 1.0, 0.0, 0)
     here = slot % rhythm.lag
     off = into_ms / rhythm.slot_ms - 0.5
     return Place(
@@ -150,6 +169,7 @@ def place_of(rhythm: Rhythm, interval_ms: int, slot: int, into_ms: int) -> Place
         SEASON_WEIGHT * min(1.0, interval_ms / rhythm.slot_ms),
         1.0 - interval_ms / MEMORY_MS,
         max(YOUTH_MS / interval_ms, MIN_YOUTH_WINDOWS),
+        min(-(-LASTING_WINDOWS * interval_ms // rhythm.slot_ms), rhythm.lag // 4),
     )
 
 
@@ -176,16 +196,41 @@ def departure_of(shape: Shape, model: int, metric: int, routine: Record, place: 
     departure = value - said - routine["level"]
     if abs(departure) < ROUNDING * abs(value):
         departure = 0.0
+    past = _past_of(shape.past[model, metric], routine, place)
+    return _learn(mean, routine, place, past, departure)
+
+
+@inner
+def _past_of(past: NDArray[np.float64], routine: Record, place: Place) -> float:
+    """Return what lasted around this time a season ago, and file the last slot if it is over."""
+    if routine["slot"] != place.slot:
+        if routine["slot"] != NO_SLOT:
+            past[routine["slot"] % past.shape[0]] = routine["top"]
+        routine["slot"] = place.slot
+        routine["top"] = 0.0
+    # Of the slots around, those ahead: the ones behind hold today already.
+    most = past[place.here]
+    for ahead in range(1, place.reach + 1):
+        most = max(most, past[(place.here + ahead) % past.shape[0]])
+    return float(most)
+
+
+@inner
+def _learn(mean: NDArray[np.float64], routine: Record, place: Place, past: float, departure: float) -> float:
+    """Return how many times the record this departure, or the lasting one, is; enter it everywhere."""
     routine["n_departures"] += 1
     is_young = routine["n_departures"] <= place.youth
     routine["lasting"] += LASTING_WEIGHT * (departure - routine["lasting"])
-    times = max(
-        _compare(routine["single_record"], abs(departure), is_young, place.kept),
-        _compare(routine["lasting_record"], abs(routine["lasting"]), is_young, place.kept),
-    )
+    single, lasting = abs(departure), abs(routine["lasting"])
+    single_times = _compare(routine["single_record"], single, is_young, place.kept)
+    lasting_times = _compare(routine["lasting_record"], lasting, is_young, place.kept)
+    times = single_times if single > NEWS * past else 0.0
+    if lasting > NEWS * past:
+        times = max(times, lasting_times)
+    routine["top"] = max(routine["top"], lasting)
     routine["level"] += LEVEL_WEIGHT * departure
     if not is_young:
-        most = MOST_LEARNT * routine["single_record"]["most"]
+        most = max(MOST_LEARNT * routine["single_record"]["most"], past)
         departure = min(max(departure, -most), most)
     mean[place.here] += place.weight * departure
     return min(times, MOST_TIMES)
