@@ -44,7 +44,9 @@ help:
 demo: $(DEMO_READY)
 	@$(BIN)/outrider demo $(ARGS)
 
+# Kernels are compiled beforehand: two workers would do it side by side, and commands that wait for it have limits.
 test: lint
+	$(BIN)/python -c "from detector.model.warm_up import warm_up; warm_up(every_profile=True)"
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(DEV_READY)

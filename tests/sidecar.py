@@ -24,7 +24,7 @@ def outrider(*arguments: str | Path, url: str, prefix: str, **more: str) -> subp
     """Run a command that ends by itself."""
     command = [*COMMAND, *map(str, arguments)]
     return subprocess.run(
-        command, env=environment(url, prefix) | more, capture_output=True, text=True, timeout=120, check=False
+        command, env=environment(url, prefix) | more, capture_output=True, text=True, timeout=300, check=False
     )
 
 
@@ -63,7 +63,7 @@ class Sidecar:
         """Every line so far, read as JSON."""
         return [json.loads(line) for line in self.lines]
 
-    def wait_for(self, what: Callable[[dict[str, Any]], bool], seconds: float = 60) -> dict[str, Any]:
+    def wait_for(self, what: Callable[[dict[str, Any]], bool], seconds: float = 120) -> dict[str, Any]:
         """Return the next new event of which `what` holds."""
         deadline = time.monotonic() + seconds
         while True:
@@ -74,7 +74,7 @@ class Sidecar:
             if what(event):
                 return event
 
-    def wait_for_line(self, text: str, seconds: float = 60) -> str:
+    def wait_for_line(self, text: str, seconds: float = 120) -> str:
         """Return the next new line that holds a text."""
         deadline = time.monotonic() + seconds
         while True:
