@@ -71,7 +71,7 @@ def usages(node_url: str, n_ticks: int, n_entities: int, n_parts: int = PARTS) -
                 seconds / per_part,
             )
         client.indices.refresh(index=f"{prefix}-results")
-        hits = client.count(index=f"{prefix}-results", params={"expand_wildcards": "all"})["count"]
+        hits = client.count(index=f"{prefix}-results")["count"]
         assert hits >= n_entities * n_ticks, f"{hits:,} results are not those of {n_ticks:,} windows"
         client.indices.delete(index=f"{prefix}*")
 

@@ -1,9 +1,9 @@
 """What an expectation was made from, in words: the last hour, this time yesterday. Knows codes and lengths of time."""
 
 from detector.model.expected import LEVEL_SPANS, SEASON_MIDDLE, SEASON_STEP
-from detector.model.season import DAY_MS, WEEK_MS, rhythm_of
+from detector.model.season import DAY_MS, HOUR_MS, WEEK_MS, rhythm_of
 
-SECOND_MS, MINUTE_MS, HOUR_MS = 1_000, 60_000, 3_600_000
+SECOND_MS, MINUTE_MS = 1_000, 60_000
 
 UNITS = ((DAY_MS, "day"), (HOUR_MS, "hour"), (MINUTE_MS, "minute"), (SECOND_MS, "second"))
 

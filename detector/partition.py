@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.journal_entry import JournalEntry
-from detector.model.fleet import ModelSettings, ScoredBlock
+from detector.model.fleet import ModelSettings
 from detector.model.profile import open_fleet
+from detector.model.verdicts import ScoredBlock
 from detector.packing import pack, unpack
 from detector.roster import Entity, Roster, partition_of, seed_of
 from detector.silence import Filler, Silence

@@ -6,8 +6,9 @@ A stream is window ends, int64, shape (n_windows,), and values, float64, shape (
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.model.fleet import Fleet, ModelSettings, ScoredBlock
+from detector.model.fleet import Fleet, ModelSettings
 from detector.model.profile import open_fleet
+from detector.model.verdicts import ScoredBlock
 
 Times = NDArray[np.int64]
 Values = NDArray[np.float64]

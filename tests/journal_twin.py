@@ -89,8 +89,8 @@ class JournalTwin:
     def compare(self, **condition: Any) -> int:
         """Compare the results of both, all or those that fulfil a query; return how many there are."""
         torn, own = (self._written(prefix, condition) for prefix in (self._prefix, self._own_prefix))
-        assert torn.keys() == own.keys(), sorted(torn.keys() ^ own.keys())[:10]
-        assert torn == own
+        missing, doubled = sorted(own.keys() - torn.keys()), sorted(torn.keys() - own.keys())
+        assert torn == own, f"results differ: missing {missing[:5]}, too many {doubled[:5]}"
         return len(own)
 
     def _written(self, prefix: str, condition: dict[str, Any]) -> Documents:

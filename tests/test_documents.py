@@ -15,7 +15,7 @@ from streams import detector
 from detector.documents import DocumentMaker, error_document
 from detector.journal_entry import JournalEntry
 from detector.layout import STATUS, flat_name
-from detector.model.fleet import ScoredBlock
+from detector.model.verdicts import ScoredBlock
 from detector.partition import ScoredEntry
 from detector.roster import Roster
 from features.windows import Interval, Unit

@@ -7,7 +7,8 @@ import pytest
 from checks import fleet_of, observe, seeds_for
 from numpy.typing import NDArray
 
-from detector.model.fleet import ModelSettings, ScoredBlock
+from detector.model.fleet import ModelSettings
+from detector.model.verdicts import ScoredBlock
 
 MINUTE_MS = 60_000
 DAY_MS = 24 * 60 * MINUTE_MS

@@ -11,8 +11,9 @@ import pytest
 from checks import Values, fleet_of, observe, seeds_for
 from numpy.typing import NDArray
 
-from detector.model.fleet import Fleet, ModelSettings, ScoredBlock
+from detector.model.fleet import Fleet, ModelSettings
 from detector.model.plugin_settings import PLUGIN_TREES, TrcfSettings
+from detector.model.verdicts import ScoredBlock
 
 MINUTE_MS = 60_000
 START_MS = 1_600_000_000_000

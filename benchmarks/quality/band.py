@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.rows import Row, row
-from detector.model.fleet import ScoredBlock
+from detector.model.verdicts import ScoredBlock
 
 SCORED = 2
 """Status of a row that was scored: its band counts."""

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from benchmarks.nab import Series
 from benchmarks.quality.generators import Streams
 from detector.configuration.rules import directions, margins
-from detector.model.fleet import ModelSettings, ScoredBlock
+from detector.model.fleet import ModelSettings
 from detector.model.plugin_settings import PLUGIN_SHINGLE, PLUGIN_TREES, TrcfSettings
 from detector.model.profile import open_fleet
+from detector.model.verdicts import ScoredBlock
 
 SettingsOf = Callable[[int, int], ModelSettings]
 """From number of features and interval in milliseconds to the settings under test."""

@@ -11,7 +11,7 @@ from benchmarks.nab import PROFILES, Series, hits_and_false_flags, nab_score, sw
 from benchmarks.quality.band import Coverage, coverage_of, coverage_row
 from benchmarks.quality.drive import Run, SettingsOf, model_seeds, run_series
 from benchmarks.quality.rows import Row, row
-from detector.model.fleet import ScoredBlock
+from detector.model.verdicts import ScoredBlock
 
 CLOUDWATCH = "realAWSCloudwatch"
 TAXI = "realKnownCause/nyc_taxi"

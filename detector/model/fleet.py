@@ -7,7 +7,7 @@ rows are cut into blocks, nor threads change a bit of it. Knows no entity's name
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from detector.model.season import Rhythm, into_slots, rhythm_of, slots_of
 from detector.model.state import Models, allocate_models, begin, lines_of
 from detector.model.threshold import DEFAULT_BARS, Bars
 from detector.model.transform import N_COLUMNS
-from detector.model.verdicts import Columns, empty_columns
+from detector.model.verdicts import ScoredBlock, empty_block
 from detector.model.walk import MAX_WARM_UP, Plan, Rows, walk
 
 N_TREES = 32
@@ -99,41 +99,6 @@ class ModelSettings:
         return Plan(self.rhythm, decay, self.interval_ms, self.shingle_size or 0, self.bars, self.parts)
 
 
-class ScoredBlock(NamedTuple):
-    """What the models said about a block of n_windows x n_models rows.
-
-    Attributes
-    ----------
-    score, grade, confidence, threshold
-        Float64, shape (n_windows, n_models); NaN unless scored. Score: the forest's expected inverse depth.
-        Grade: 0 = no alarm, else up to 1. Confidence: 0..1. Threshold: the score that an alarm takes here;
-        none follows another within six hours or 72 windows, whatever the score.
-    expected, lower, upper
-        Expected value and band, float64, shape (n_windows, n_models, n_features); of every row that is
-        there, NaN for a metric that never had a value before.
-    contribution
-        Share of each metric in an alarm, 0..1, float64, same shape; NaN unless the grade is above 0.
-    basis
-        What the expected value was made from, uint8, shape (n_windows, n_models, n_features): 0 = nothing, else one
-        more than the number of the predictor that spoke (see `detector.model.expected`).
-    status
-        uint8, shape (n_windows, n_models). 0 absent: no row, or one that is not newer than the model. 1
-        warming up: a row without score, because the model has seen fewer than 40. 2 scored. 3 missing: a row whose
-        values are all missing.
-    """
-
-    score: NDArray[np.float64]
-    grade: NDArray[np.float64]
-    confidence: NDArray[np.float64]
-    threshold: NDArray[np.float64]
-    expected: NDArray[np.float64]
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
-    contribution: NDArray[np.float64]
-    basis: NDArray[np.uint8]
-    status: NDArray[np.uint8]
-
-
 class Fleet:
     """Models of one partition in one arena, one slot a model.
 
@@ -202,11 +167,11 @@ class Fleet:
             When a shape or type is another, a slot is unknown or doubled, or the window ends do not ascend.
         """
         self._check_block(slots, end_times_ms, values, present)
-        columns = empty_columns(values.shape)
+        scored = empty_block(values.shape)
         local_times_ms = end_times_ms if local_times_ms is None else local_times_ms
         check("local_times_ms", local_times_ms, np.int64, (len(end_times_ms),))
-        self._walk(slots, end_times_ms, local_times_ms, values, present, columns)
-        return ScoredBlock(*columns)
+        self._walk(slots, end_times_ms, local_times_ms, values, present, scored)
+        return scored
 
     def _allocate(self, n_models: int) -> Any:  # noqa: ANN401 - each kind of model has arrays of its own
         return _allocate(self.settings, n_models)
@@ -221,12 +186,12 @@ class Fleet:
         local_times_ms: NDArray[np.int64],
         values: NDArray[np.float64],
         present: NDArray[np.bool_],
-        columns: Columns,
+        scored: ScoredBlock,
     ) -> None:
         seasons = slots_of(self._plan.rhythm, local_times_ms)
         into_ms = into_slots(self._plan.rhythm, local_times_ms)
         rows = Rows(slots, end_times_ms, seasons, into_ms, values, present)
-        walk(self._models, lines_of(self._models), self._plan, rows, columns)
+        walk(self._models, lines_of(self._models), self._plan, rows, scored)
 
     def _check_block(
         self,

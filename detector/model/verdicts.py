@@ -6,8 +6,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Columns(NamedTuple):
-    """Where the verdicts go: arrays as in `ScoredBlock`, filled with NaN and 0 beforehand."""
+class ScoredBlock(NamedTuple):
+    """What the models said about a block of n_windows x n_models rows.
+
+    Attributes
+    ----------
+    score, grade, confidence, threshold
+        Float64, shape (n_windows, n_models); NaN unless scored. Score: the forest's expected inverse depth.
+        Grade: 0 = no alarm, else up to 1. Confidence: 0..1. Threshold: the score that an alarm takes here;
+        none follows another within six hours or 72 windows, whatever the score.
+    expected, lower, upper
+        Expected value and band, float64, shape (n_windows, n_models, n_features); of every row that is
+        there, NaN for a metric that never had a value before.
+    contribution
+        Share of each metric in an alarm, 0..1, float64, same shape; NaN unless the grade is above 0.
+    basis
+        What the expected value was made from, uint8, shape (n_windows, n_models, n_features): 0 = nothing, else one
+        more than the number of the predictor that spoke (see `detector.model.expected`).
+    status
+        uint8, shape (n_windows, n_models). 0 absent: no row, or one that is not newer than the model. 1
+        warming up: a row without score, because the model has seen fewer than 40. 2 scored. 3 missing: a row whose
+        values are all missing.
+    """
 
     score: NDArray[np.float64]
     grade: NDArray[np.float64]
@@ -21,10 +41,10 @@ class Columns(NamedTuple):
     status: NDArray[np.uint8]
 
 
-def empty_columns(shape: tuple[int, ...]) -> Columns:
-    """Return empty verdicts for values of this shape."""
+def empty_block(shape: tuple[int, ...]) -> ScoredBlock:
+    """Return a block for values of this shape that says nothing yet: NaN and 0."""
     rows = shape[:2]
-    return Columns(
+    return ScoredBlock(
         score=np.full(rows, np.nan),
         grade=np.full(rows, np.nan),
         confidence=np.full(rows, np.nan),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detector.forest.kernels.attribute import attribute_prepared
 from detector.forest.kernels.kernel import inner, kernel
-from detector.forest.kernels.prepare import NO_SLOT, Ahead, prepare_query
+from detector.forest.kernels.prepare import NO_SLOT, Ahead, nothing_ahead, prepare_query
 from detector.forest.kernels.scratch import Scratch, make_scratch
 from detector.forest.kernels.update import score_keeping, take_kept
 from detector.model.expected import N_PREDICTORS, forecast, learn, predict
@@ -24,7 +24,7 @@ from detector.model.state import Lines, Models, ask_for_records, forget_waiting,
 from detector.model.surprise import excess_of, rarity_of
 from detector.model.threshold import Bars, Pace, Verdict, confidence, judge, make_pace
 from detector.model.transform import N_COLUMNS, clean, freeze_scale, push, write_columns
-from detector.model.verdicts import Columns
+from detector.model.verdicts import ScoredBlock
 
 ABSENT, WARMING_UP, SCORED, MISSING = 0, 1, 2, 3
 """Status of a row: not there or not newer than the model; there, but too few before it for a score; scored; there
@@ -149,16 +149,23 @@ def make_desk(models: Models) -> Desk:
 
 
 @kernel
-def walk(models: Models, lines: Lines, plan: Plan, rows: Rows, columns: Columns) -> None:
-    """Observe a block and write the verdicts into `columns`."""
+def walk(models: Models, lines: Lines, plan: Plan, rows: Rows, scored: ScoredBlock) -> None:
+    """Observe a block and write the verdicts into `scored`."""
     if rows.models.shape[0] > 0 and rows.end_times_ms.shape[0] > 0:
         pace = make_pace(plan.time_decay, plan.interval_ms)
-        _walk(models, lines, plan, pace, rows, columns, make_desk(models), make_desk(models))
+        _walk(models, lines, plan, pace, rows, scored, make_desk(models), make_desk(models))
 
 
 @inner
 def _walk(
-    models: Models, lines: Lines, plan: Plan, pace: Pace, rows: Rows, columns: Columns, even: Desk, odd: Desk
+    models: Models,
+    lines: Lines,
+    plan: Plan,
+    pace: Pace,
+    rows: Rows,
+    scored: ScoredBlock,
+    even: Desk,
+    odd: Desk,
 ) -> None:
     """Take every row through its two halves; the first half of another model's row comes before the second of this.
 
@@ -173,7 +180,7 @@ def _walk(
         is_last_of_model = (cell + 1) % n_windows == 0
         while started < min(cell + 1 + is_last_of_model, n_cells):
             is_even = started & 1 == 0
-            left = _first_half(models, lines, plan, pace, rows, started, columns, even if is_even else odd)
+            left = _first_half(models, lines, plan, pace, rows, started, scored, even if is_even else odd)
             if is_even:
                 left_even = left
             else:
@@ -184,7 +191,7 @@ def _walk(
         if left != NOTHING_LEFT:
             now, later = (even, odd) if is_even else (odd, even)
             ahead = _ahead(rows, cell, left_next, later.scratch)
-            _second_half(models, plan, pace, rows, cell, left, columns, now, ahead)
+            _second_half(models, plan, pace, rows, cell, left, scored, now, ahead)
 
 
 @inner
@@ -209,7 +216,7 @@ def _first_half(
     pace: Pace,
     rows: Rows,
     cell: int,
-    columns: Columns,
+    scored: ScoredBlock,
     desk: Desk,
 ) -> int:
     """Say what is expected, learn what came, and take the point down the trees; return what is left to do."""
@@ -231,8 +238,8 @@ def _first_half(
         models.metric[model],
         rows.slots[window],
     )
-    _expect(models, plan, rows, model, window, place, columns, desk)
-    columns.status[window, place] = WARMING_UP if n_known > 0 else MISSING
+    _expect(models, plan, rows, model, window, place, scored, desk)
+    scored.status[window, place] = WARMING_UP if n_known > 0 else MISSING
     if n_known == 0:
         return NOTHING_LEFT
     n_points = course["n_points"] + 1
@@ -267,7 +274,14 @@ def _count(course: Record, known: float, time_decay: float) -> None:
 
 @inner
 def _expect(
-    models: Models, plan: Plan, rows: Rows, model: int, window: int, place: int, columns: Columns, desk: Desk
+    models: Models,
+    plan: Plan,
+    rows: Rows,
+    model: int,
+    window: int,
+    place: int,
+    scored: ScoredBlock,
+    desk: Desk,
 ) -> None:
     """Write expectation and band of every metric, then let them learn from the values that are there.
 
@@ -280,10 +294,10 @@ def _expect(
         past_middle = models.metric[model, metric]["season"]["past_middle"]
         predict(band, past_middle, desk.panel)
         said = forecast(band, desk.panel)
-        columns.expected[window, place, metric] = said.expected
-        columns.lower[window, place, metric] = said.lower
-        columns.upper[window, place, metric] = said.upper
-        columns.basis[window, place, metric] = said.basis
+        scored.expected[window, place, metric] = said.expected
+        scored.lower[window, place, metric] = said.lower
+        scored.upper[window, place, metric] = said.upper
+        scored.basis[window, place, metric] = said.basis
         if not np.isnan(desk.row[metric]):
             excess = max(excess, excess_of(said, desk.row[metric]))
             learn(band, past_middle, desk.panel, said, desk.row[metric])
@@ -355,7 +369,7 @@ def _second_half(
     rows: Rows,
     cell: int,
     left: int,
-    columns: Columns,
+    scored: ScoredBlock,
     desk: Desk,
     ahead: Ahead,
 ) -> None:
@@ -378,20 +392,20 @@ def _second_half(
         if left != TO_SCORE:
             _take_up(models, plan, model, index, left == TO_REPLAY, desk)
             time_ms = models.waiting.times_ms[model, index]
-        now = ahead if is_now else Ahead(NO_SLOT, ahead.scratch, NO_SLOT)
+        now = ahead if is_now else nothing_ahead(ahead.scratch)
         score = score_keeping(models.forest, model, desk.scratch, now)
         # Rows that waited were compared with bands and routines when they came; only the last is at hand.
         rarity, departure = (desk.rarity[0], desk.departure[0]) if is_now else (0.0, 0.0)
         has_past = is_now or left == TO_REPLAY
         verdict = _judge(models, plan, pace, model, time_ms, score, rarity, departure, has_past, desk)
         if is_now:
-            columns.status[window, place] = SCORED
-            columns.score[window, place] = score
-            columns.grade[window, place] = verdict.grade
-            columns.threshold[window, place] = verdict.threshold
-            columns.confidence[window, place] = confidence(n_points, course["quality"], pace)
+            scored.status[window, place] = SCORED
+            scored.score[window, place] = score
+            scored.grade[window, place] = verdict.grade
+            scored.threshold[window, place] = verdict.threshold
+            scored.confidence[window, place] = confidence(n_points, course["quality"], pace)
             if verdict.grade > 0.0:
-                _attribute(models, model, desk, columns.contribution, window, place)
+                _attribute(models, model, desk, scored.contribution, window, place)
         take_kept(models.forest, model, desk.scratch, pace.time_decay)
     if left == TO_REPLAY:
         forget_waiting(models.waiting, model)

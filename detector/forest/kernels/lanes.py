@@ -154,9 +154,7 @@ def steps(builder: Any, codes: Any) -> Any:
     groups = builder.lshr(size, _constant(narrow, MANTISSA_BITS))
     exponent = call(builder, f"llvm.usub.sat.v{narrow.count}i8", narrow, groups, _constant(narrow, 1))
     mantissa = builder.sub(size, builder.shl(exponent, _constant(narrow, MANTISSA_BITS)))
-    # A shift by lanes of 16 bits is slow on most processors; a product is not.
-    power = builder.shl(_constant(narrow, 1), exponent)
-    size = builder.mul(builder.zext(mantissa, wide), builder.zext(power, wide))
+    size = builder.shl(builder.zext(mantissa, wide), builder.zext(exponent, wide))
     sign = builder.sext(sign, wide)
     return builder.add(builder.sub(builder.xor(size, sign), sign), _constant(wide, ZERO_STEP))
 

@@ -7,7 +7,7 @@ from detector.model.fleet import Fleet, ModelSettings
 from detector.model.plugin_settings import PLUGIN_SHINGLE, TrcfSettings
 from detector.model.trcf.models import TrcfModels, TrcfPlan, allocate_models, begin_models, plan_of
 from detector.model.trcf.stream import TrcfRows, walk_trcf
-from detector.model.verdicts import Columns
+from detector.model.verdicts import ScoredBlock
 
 
 class TrcfFleet(Fleet):
@@ -42,6 +42,6 @@ class TrcfFleet(Fleet):
         local_times_ms: NDArray[np.int64],  # noqa: ARG002 - the plugin knows no seasons
         values: NDArray[np.float64],
         present: NDArray[np.bool_],
-        columns: Columns,
+        scored: ScoredBlock,
     ) -> None:
-        walk_trcf(self._models, self._trcf_plan, TrcfRows(slots, end_times_ms, values, present), columns)
+        walk_trcf(self._models, self._trcf_plan, TrcfRows(slots, end_times_ms, values, present), scored)

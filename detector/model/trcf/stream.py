@@ -21,7 +21,7 @@ from detector.model.trcf.query import score_point
 from detector.model.trcf.shingle import fill_gap, filler_of, missed, take_step, write_point
 from detector.model.trcf.thresholder import judge
 from detector.model.trcf.verdict import Verdict, conclude, is_untold
-from detector.model.verdicts import Columns
+from detector.model.verdicts import ScoredBlock
 from detector.model.walk import ABSENT, SCORED, WARMING_UP
 
 MAX_VALUE = 1e150
@@ -41,22 +41,22 @@ class TrcfRows(NamedTuple):
 
 
 @kernel
-def walk_trcf(models: TrcfModels, plan: TrcfPlan, rows: TrcfRows, columns: Columns) -> None:
-    """Observe a block and write the verdicts into `columns`, every element of them.
+def walk_trcf(models: TrcfModels, plan: TrcfPlan, rows: TrcfRows, scored: ScoredBlock) -> None:
+    """Observe a block and write the verdicts into `scored`, every element of them.
 
     One kernel for a row: what it calls is compiled into it, but for the forest, the corrector and the steps.
     """
     desk = make_desk(models)
     for place in range(rows.models.shape[0]):
         for window in range(rows.end_times_ms.shape[0]):
-            _leave_open(columns, window, place)
+            _leave_open(scored, window, place)
             model, time_ms = rows.models[place], rows.end_times_ms[window]
             course = models.course[model]
             if not rows.present[window, place] or time_ms <= course["last_ms"]:
                 continue
             n_known = _clean(rows.values[window, place], desk.row)
-            _expect(models, model, desk, window, place, columns)
-            columns.status[window, place] = WARMING_UP
+            _expect(models, model, desk, window, place, scored)
+            scored.status[window, place] = WARMING_UP
             if course["n_seen"] < WARM_UP:
                 _wait(models, model, plan, time_ms, desk)
                 continue
@@ -73,22 +73,22 @@ def walk_trcf(models: TrcfModels, plan: TrcfPlan, rows: TrcfRows, columns: Colum
                 verdict = conclude(models, model, plan, clock, score, judged, left, desk)
             _learn(models, model, plan, time_ms, n_missed, n_known, verdict.grade, desk)
             if verdict.score > 0.0 and (n_known > 0 or plan.fills):
-                _tell(plan, verdict, sureness, desk, window, place, columns)
+                _tell(plan, verdict, sureness, desk, window, place, scored)
 
 
 @inner
-def _leave_open(columns: Columns, window: int, place: int) -> None:
+def _leave_open(scored: ScoredBlock, window: int, place: int) -> None:
     """Write that nothing is said. Modified in place."""
-    columns.status[window, place] = ABSENT
-    columns.score[window, place] = np.nan
-    columns.grade[window, place] = np.nan
-    columns.threshold[window, place] = np.nan
-    columns.confidence[window, place] = np.nan
-    for feature in range(columns.expected.shape[2]):
-        columns.expected[window, place, feature] = np.nan
-        columns.lower[window, place, feature] = np.nan
-        columns.upper[window, place, feature] = np.nan
-        columns.contribution[window, place, feature] = np.nan
+    scored.status[window, place] = ABSENT
+    scored.score[window, place] = np.nan
+    scored.grade[window, place] = np.nan
+    scored.threshold[window, place] = np.nan
+    scored.confidence[window, place] = np.nan
+    for feature in range(scored.expected.shape[2]):
+        scored.expected[window, place, feature] = np.nan
+        scored.lower[window, place, feature] = np.nan
+        scored.upper[window, place, feature] = np.nan
+        scored.contribution[window, place, feature] = np.nan
 
 
 @inner
@@ -126,14 +126,14 @@ def confidence_of(models: TrcfModels, model: int, plan: TrcfPlan) -> float:
 
 
 @inner
-def _expect(models: TrcfModels, model: int, desk: Desk, window: int, place: int, columns: Columns) -> None:
+def _expect(models: TrcfModels, model: int, desk: Desk, window: int, place: int, scored: ScoredBlock) -> None:
     """Write expectation and band of every feature, then let them learn from the values that are there."""
     for feature in range(desk.row.shape[0]):
         outlook = models.outlook[model, feature]
         expected, reach = expected_of(outlook), reach_of(outlook)
-        columns.expected[window, place, feature] = expected
-        columns.lower[window, place, feature] = expected - reach
-        columns.upper[window, place, feature] = expected + reach
+        scored.expected[window, place, feature] = expected
+        scored.lower[window, place, feature] = expected - reach
+        scored.upper[window, place, feature] = expected + reach
         if not np.isnan(desk.row[feature]):
             learn_outlook(outlook, desk.row[feature])
 
@@ -186,30 +186,36 @@ def _learn(
 
 @inner
 def _tell(
-    plan: TrcfPlan, verdict: Verdict, sureness: float, desk: Desk, window: int, place: int, columns: Columns
+    plan: TrcfPlan,
+    verdict: Verdict,
+    sureness: float,
+    desk: Desk,
+    window: int,
+    place: int,
+    scored: ScoredBlock,
 ) -> None:
     """Write a verdict."""
-    columns.status[window, place] = SCORED
-    columns.score[window, place] = verdict.score
-    columns.threshold[window, place] = verdict.threshold
-    columns.confidence[window, place] = sureness
-    columns.grade[window, place] = verdict.grade
+    scored.status[window, place] = SCORED
+    scored.score[window, place] = verdict.score
+    scored.threshold[window, place] = verdict.threshold
+    scored.confidence[window, place] = sureness
+    scored.grade[window, place] = verdict.grade
     if verdict.grade > 0.0:
-        _tell_alarm(plan, verdict, desk, window, place, columns)
+        _tell_alarm(plan, verdict, desk, window, place, scored)
 
 
 @inner
 def _tell_alarm(
-    plan: TrcfPlan, verdict: Verdict, desk: Desk, window: int, place: int, columns: Columns
+    plan: TrcfPlan, verdict: Verdict, desk: Desk, window: int, place: int, scored: ScoredBlock
 ) -> None:
     """Write what an alarm comes from and, unless it is late, what was expected instead of it."""
     if is_untold(plan.direction, verdict, desk):
-        columns.grade[window, place] = 0.0
+        scored.grade[window, place] = 0.0
         return
     for feature in range(desk.row.shape[0]):
         about = desk.feature[feature]
-        columns.contribution[window, place, feature] = about["share"]
+        scored.contribution[window, place, feature] = about["share"]
         if verdict.expects and verdict.block == 0:
-            columns.expected[window, place, feature] = about["expected"]
-            columns.lower[window, place, feature] = about["lower"]
-            columns.upper[window, place, feature] = about["upper"]
+            scored.expected[window, place, feature] = about["expected"]
+            scored.lower[window, place, feature] = about["lower"]
+            scored.upper[window, place, feature] = about["upper"]
