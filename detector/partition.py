@@ -237,8 +237,7 @@ class Partition:
         if fields["first"] != len(self.roster):
             return False
         self._enrol(tuple(tuple(entity) for entity in fields["entities"]))
-        first, _ = self._rows_of(checkpoint.group)
-        self._silence.load(first, arrays)
+        self._silence.load(fields["first"], arrays)
         self._fleet.load(fields["first"], arrays)
         self.mark_saved(checkpoint.group, checkpoint.sequence)
         return True

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detector.forest.kernels.attribute import attribute_prepared
 from detector.forest.kernels.kernel import inner, kernel
-from detector.forest.kernels.prepare import NO_SLOT, Ahead, nothing_ahead, prepare_query
+from detector.forest.kernels.prepare import NO_SLOT, Ahead, prepare_query
 from detector.forest.kernels.scratch import Scratch, make_scratch
 from detector.forest.kernels.update import score_keeping, take_kept
 from detector.model.expected import N_PREDICTORS, forecast, learn, predict
@@ -392,7 +392,7 @@ def _second_half(
         if left != TO_SCORE:
             _take_up(models, plan, model, index, left == TO_REPLAY, desk)
             time_ms = models.waiting.times_ms[model, index]
-        now = ahead if is_now else nothing_ahead(ahead.scratch)
+        now = ahead if is_now else Ahead(NO_SLOT, ahead.scratch, NO_SLOT)
         score = score_keeping(models.forest, model, desk.scratch, now)
         # Rows that waited were compared with bands and routines when they came; only the last is at hand.
         rarity, departure = (desk.rarity[0], desk.departure[0]) if is_now else (0.0, 0.0)

@@ -38,10 +38,10 @@ def kernel(function: Function) -> Function:
 
 
 def inner(function: Function) -> Function:
-    """Compile a function into its callers; it must not create arrays that outlive a statement.
+    """Compile a function into its callers; it makes no arrays that outlive a statement, returns none to a kernel.
 
     References to arrays are not counted inside: a kernel hands its inner functions a dozen arrays, and
-    counting them atomically at every call cost more than half of the time.
+    counting them atomically at every call cost more than half of the time. A kernel counts down what is returned to it.
     """
     return _compile(function, forceinline=True, _nrt=False)
 

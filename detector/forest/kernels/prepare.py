@@ -78,12 +78,6 @@ def ask_for_points(state: ForestState, slot: int, tree: int, scratch: Scratch) -
 
 
 @inner
-def nothing_ahead(scratch: Scratch) -> Ahead:
-    """Return that no model is to come; the scratch is not looked at."""
-    return Ahead(NO_SLOT, scratch, NO_SLOT)
-
-
-@inner
 def ask_ahead(state: ForestState, tree: int, ahead: Ahead) -> None:
     """Ask for a tree of the models to come; with the first one for a header, too."""
     if ahead.points_of != NO_SLOT:

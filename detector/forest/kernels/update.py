@@ -7,7 +7,7 @@ from detector.forest.kernels.delete import delete
 from detector.forest.kernels.descend import descend_alive, n_leaves, start_due
 from detector.forest.kernels.insert import insert
 from detector.forest.kernels.kernel import inner, kernel
-from detector.forest.kernels.prepare import NO_SLOT, Ahead, ask_ahead, nothing_ahead, prepare_query
+from detector.forest.kernels.prepare import NO_SLOT, Ahead, ask_ahead, prepare_query
 from detector.forest.kernels.quantise import encode_point
 from detector.forest.kernels.sample import accepted_key, filling_key, is_due, lower_top, schedule, victim
 from detector.forest.kernels.score import score_tree
@@ -175,7 +175,7 @@ def score(state: ForestState, slot: int, point: NDArray[np.float32]) -> float:
     """
     scratch = make_scratch(state)
     prepare_query(state, slot, point, scratch)
-    return score_paths(state, slot, scratch, nothing_ahead(scratch))
+    return score_paths(state, slot, scratch, Ahead(NO_SLOT, scratch, NO_SLOT))
 
 
 @kernel
@@ -191,7 +191,7 @@ def score_and_update(state: ForestState, slot: int, point: NDArray[np.float32], 
     """
     scratch = make_scratch(state)
     prepare_query(state, slot, point, scratch)
-    return learn_paths(state, slot, scratch, time_decay, nothing_ahead(scratch))
+    return learn_paths(state, slot, scratch, time_decay, Ahead(NO_SLOT, scratch, NO_SLOT))
 
 
 @kernel

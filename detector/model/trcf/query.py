@@ -10,7 +10,7 @@ from detector.forest.kernels.attribute import attribute
 from detector.forest.kernels.impute import impute
 from detector.forest.kernels.kernel import inner, kernel
 from detector.forest.kernels.neighbours import reach
-from detector.forest.kernels.prepare import nothing_ahead, prepare_query
+from detector.forest.kernels.prepare import NO_SLOT, Ahead, prepare_query
 from detector.forest.kernels.update import score_paths, update_with
 from detector.forest.state import ForestState
 from detector.model.trcf.desk import Desk, Parts
@@ -34,7 +34,7 @@ def score_point(forest: ForestState, slot: int, gain: float, point: NDArray[np.f
     """Return the score of a normalised point."""
     to_query(point, gain, desk.query)
     prepare_query(forest, slot, desk.query, desk.scratch)
-    return score_paths(forest, slot, desk.scratch, nothing_ahead(desk.scratch))
+    return score_paths(forest, slot, desk.scratch, Ahead(NO_SLOT, desk.scratch, NO_SLOT))
 
 
 @kernel
