@@ -6,6 +6,7 @@ with that stream. Knows the source index and the fleet, no clock.
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +75,7 @@ class SourceIndex:
         lines = (line for window in windows for line in self._lines(window))
         with ThreadPoolExecutor(2) as threads:
             pending = []
-            while body := [line for line, _ in zip(lines, range(DOCUMENTS_A_REQUEST), strict=False)]:
+            while body := list(islice(lines, DOCUMENTS_A_REQUEST)):
                 pending.append(threads.submit(self._send, "".join(body)))
                 if len(pending) > 4:
                     pending.pop(0).result()

@@ -15,6 +15,7 @@ from detector.configuration.rules import directions, margins
 from detector.documents import Document, DocumentMaker
 from detector.journal_entry import JournalEntry
 from detector.memory import Memory
+from detector.model.budget import UNLIMITED
 from detector.model.fleet import ModelSettings
 from detector.model.plugin_settings import PLUGIN_TREES, TrcfSettings
 from detector.model.threshold import bars_of
@@ -26,7 +27,7 @@ from features.query import windows_per_request
 from features.windows import closed_windows
 from storage.records import Marker, Registration
 
-WINDOWS_PER_BLOCK = 2_000
+WINDOWS_PER_BLOCK = 10_000
 ROWS_PER_BLOCK = 50_000
 """Most windows a block, and most windows times entities: catching up commits its progress every few seconds."""
 
@@ -281,7 +282,7 @@ def model_settings(config: DetectorConfig) -> ModelSettings:
         interval_ms=config.interval.milliseconds,
         recency_emphasis=config.recency_emphasis,
         **_kind_of_models(config),
-        bars=bars_of(config.sensitivity),
+        bars=bars_of(config.sensitivity, config.alarms_per_week or UNLIMITED),
     )
 
 

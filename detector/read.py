@@ -17,6 +17,9 @@ from detector.stores import Search
 from features.block import FeatureBlock, parse_pages
 from features.query import build_query, entities_per_query, windows_per_request
 
+WINDOWS_PER_REQUEST = 2_000
+"""Most windows a request: how many raw documents are behind them is not known, and a request has a time limit."""
+
 
 def read_windows(
     job: Job, search: Search, end_times_ms: NDArray[np.int64], entities: Sequence[Entity] | None = None
@@ -32,7 +35,7 @@ def read_windows(
     """
     source = job.source
     n_entities = len(entities) if entities is not None else job.n_entities
-    step = windows_per_request(n_entities, len(end_times_ms), search.page_size)
+    step = windows_per_request(n_entities, min(len(end_times_ms), WINDOWS_PER_REQUEST), search.page_size)
     named = search.named(job.detector_id, source.interval.milliseconds)
 
     def pages() -> Iterator[Mapping[str, Any]]:

@@ -259,6 +259,8 @@ class Rule:
     echo: float = 0.0
     fatigue: float = 0.0
     lasting: float = 0.0
+    budget: float = 0.0
+    level: float = 0.0
 
     @property
     def youth(self) -> float:
@@ -275,8 +277,8 @@ class Rule:
         rarity: float = 0.0,
         departure: float = 0.0,
         has_past: bool = True,
-    ) -> tuple[float, float]:
-        """Return grade and threshold."""
+    ) -> tuple[float, float, float]:
+        """Return grade, threshold, and the share of such alarms that is right."""
         if self.times:
             hours = (time_ms - self.times[-1]) / HOUR_MS
             self.echo *= math.exp(-hours / 12)
@@ -289,30 +291,36 @@ class Rule:
         before = self.lasting
         if self.n_scores >= 32:
             self.lasting = (2 * (score - excuse) + 23 * before) / 25
-        bar = 0.45 if rarity >= 5 else 1.5
-        surplus = max(score - excuse - bar, self.lasting - 0.4) - self.youth
+        height = 2**self.level
+        bar = height * (0.45 if rarity >= 5 else 1.5)
+        lasts = height * 0.4
+        surplus = max(score - excuse - bar, self.lasting - lasts) - self.youth
         needed = self.echo + self.fatigue + self.youth
-        threshold = max(0.0, excuse + min(bar + needed, before + (0.4 + needed - before) * 25 / 2))
+        threshold = max(0.0, excuse + min(bar + needed, before + (lasts + needed - before) * 25 / 2))
         ways = [surplus] if surplus >= self.echo + self.fatigue else []
-        if departure >= 1.2:
-            ways.append(math.log(departure / 1.2))
+        if departure >= 1 + height * 0.2:
+            ways.append(math.log(departure / (1 + height * 0.2)))
             threshold = 0.0
         rested = not self.alarms or time_ms - self.alarms[-1][0] > min(
             6 * HOUR_MS, 72 * self.season.interval_ms
         )
-        grade = 0.0
+        grade, trust = 0.0, 1.0
         if rested and self.n_scores >= 32 and ways:
             grade = 1 - math.exp(-max(ways) - 0.1)
+            trust = 1 / (1 + math.exp(0.25 * self.fatigue / 0.1 - 2 * max(ways)))
             self.alarms.append((time_ms, grade))
             self.echo = max(self.echo, *ways)
             self.fatigue += 0.1
+        if self.budget and self.n_scores >= 32:
+            gained = (grade > 0) - self.budget * self.season.interval_ms / (7 * DAY_MS)
+            self.level = min(max(self.level + gained / 4, -1), 3)
         if self.times:
             self.usual += max(self.decay, 1 / (self.n_scores + 2)) * (score - self.usual)
         self.times.append(time_ms)
         self.n_scores += 1
         if has_past:
             self.season_scores.append((time_ms, score))
-        return grade, threshold
+        return grade, threshold, trust
 
 
 @dataclass
@@ -414,6 +422,7 @@ class Model:
     rows: list[tuple[int, Row]] = field(default_factory=list)
     known_shares: list[float] = field(default_factory=list)
     scales: list[Scale] | None = None
+    budget: float = 0.0
 
     def __post_init__(self) -> None:
         self.bands = [Band() for _ in range(self.n_metrics)]
@@ -423,7 +432,7 @@ class Model:
 
     def restart(self) -> None:
         self.metrics = [Metric(self.season) for _ in range(self.n_metrics)]
-        self.rule = Rule(self.season, self.decay)
+        self.rule = Rule(self.season, self.decay, budget=self.budget)
         self.surprise.forget_season()
         self.forget()
 
@@ -438,7 +447,7 @@ class Model:
         if self.known_shares[-1] == 0:
             return said
         self.rows.append((time_ms, row))
-        verdict = (math.nan, math.nan, math.nan)
+        verdict = (math.nan,) * 4
         if len(self.rows) <= 40:
             self.enter_season(time_ms, row)
         if len(self.rows) == 40:
@@ -452,8 +461,8 @@ class Model:
         elif len(self.rows) > 40:
             verdict = self.step(time_ms, row, rarity=rarity, departure=departure)
         if self.scales:
-            said.score, said.grade, said.threshold = verdict
-            said.confidence = self.confidence()
+            said.score, said.grade, said.threshold, trust = verdict
+            said.confidence = trust * self.confidence()
         return said
 
     def expect(self, time_ms: int, row: Row) -> tuple[Said, float]:
@@ -481,7 +490,7 @@ class Model:
             if not math.isnan(value):
                 metric.seen.append((time_ms, value))
 
-    def begin(self, rarity: float, departure: float) -> tuple[float, float, float]:
+    def begin(self, rarity: float, departure: float) -> tuple[float, float, float, float]:
         """Learn the first forty rows in the scale of 32 of them, without a season; only the last is judged with one."""
         self.freeze(self.rows[:32])
         for time_ms, row in self.rows[:-1]:
@@ -502,7 +511,9 @@ class Model:
         for metric, scale in zip(self.metrics, self.scales or [], strict=True):
             self.point += scale.apply(metric.features()) if metric.values else [0.0] * 5
 
-    def step(self, time_ms: int, row: Row, *, rarity: float, departure: float) -> tuple[float, float, float]:
+    def step(
+        self, time_ms: int, row: Row, *, rarity: float, departure: float
+    ) -> tuple[float, float, float, float]:
         self.describe(time_ms, row)
         self.enter_season(time_ms, row)
         score = self.score_and_update(self.point)

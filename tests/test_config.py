@@ -184,6 +184,7 @@ RENEWED: list[dict[str, Any]] = [
     {"shingle_size": 8},
     {"recency_emphasis": 100},
     {"sensitivity": 0.8},
+    {"alarms_per_week": 0.5},
     {
         "feature_attributes": [
             {"feature_name": "latency", "aggregation_query": {"a": {"max": {"field": "ms"}}}}
@@ -332,6 +333,16 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"history": 2.0}, "`history` must be a whole number, got 2.0"),
     ({"sensitivity": 1.5}, "`sensitivity` must be at most 1.0, got 1.5"),
     ({"sensitivity": -0.1}, "`sensitivity` must be at least 0.0, got -0.1"),
+    ({"alarms_per_week": 0}, "`alarms_per_week` must be more than 0.0, got 0"),
+    ({"alarms_per_week": 2_000}, "`alarms_per_week` must be at most 1000.0, got 2000"),
+    (
+        {"alarms_per_week": 1, "sensitivity": 0.7},
+        "must not set both `sensitivity` and `alarms_per_week`, got 0.7 and 1.0",
+    ),
+    (
+        {"alarms_per_week": 1, "profile": "trcf"},
+        "must not set `alarms_per_week` with the profile `trcf`; use `rules` there",
+    ),
     ({"recency_emphasis": 1}, "`recency_emphasis` must be at least 2, got 1"),
     ({"recency_emphasis": 10**30}, "`recency_emphasis` must be at most 2147483647, got 1000"),
     ({"shingle_size": 0}, "`shingle_size` must be at least 1, got 0"),

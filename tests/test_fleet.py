@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from detector.forest.kernels.update import reset, score_and_update
 from detector.forest.state import allocate
 from detector.model.fleet import Fleet, ModelSettings
+from detector.model.threshold import bars_of
 from detector.model.walk import FIRST_SCORED, MAX_WARM_UP
 
 MINUTE_MS = 60_000
@@ -130,6 +131,7 @@ def twin_of(kind: ModelSettings, seed: int) -> naive_model.Model:
         decay=decay,
         score_and_update=lambda point: score_and_update(state, 0, np.array(point, np.float32), decay),
         forget=lambda: reset(state, 0, np.uint64(seed)),
+        budget=kind.bars.weekly_budget,
     )
 
 
@@ -142,12 +144,13 @@ def twin_of(kind: ModelSettings, seed: int) -> naive_model.Model:
     n_features=st.integers(1, 3),
     missing=st.sampled_from([0.0, 0.2]),
     gaps=st.booleans(),
+    budget=st.sampled_from([0.0, 0.5, 20.0]),
 )
 def test_the_fleet_says_what_its_twin_says(
-    seed: int, interval_ms: int, n_features: int, missing: float, *, gaps: bool
+    seed: int, interval_ms: int, n_features: int, missing: float, *, gaps: bool, budget: float
 ) -> None:
-    """Every number of every row, over intervals, metrics, missing values and gaps, through both replays."""
-    kind = ModelSettings(n_features, interval_ms, n_trees=3, sample_size=32)
+    """Every number of every row, over intervals, metrics, missing values, gaps and budgets, through both replays."""
+    kind = ModelSettings(n_features, interval_ms, n_trees=3, sample_size=32, bars=bars_of(0.5, budget))
     rng = np.random.default_rng(seed)
     steps = rng.choice([1, 1, 1, 2, 30], 330) if gaps else np.ones(330, np.int64)
     times = 1_400_000_000_000 + np.cumsum(steps) * interval_ms

@@ -165,15 +165,16 @@ def test_the_command_prints_rows_with_the_names_that_are_agreed_upon(monkeypatch
 
 
 def test_the_generated_cases_yield_the_rows_of_their_tables():
-    """Seasonal traffic, cosines, history, confidence and noise, small: every table of the page has rows."""
+    """Seasonal traffic, cosines, history, confidence, noise and settings, small: every table of the page has rows."""
     bench = Bench(
         None, 1, 2, lambda n_features, interval_ms: ModelSettings(n_features, interval_ms, n_trees=2)
     )
     with pytest.MonkeyPatch.context() as patch:
         for module in ("generated.N_SEASONAL", "history.N_STREAMS"):
             patch.setattr(f"benchmarks.quality.{module}", 6)
+        patch.setattr("benchmarks.quality.__main__.KNOB_ENTITIES", 1)
         lines = list(bench.rows([case for case in CASES if case != "nab"]))
-    for name in ("seasonal", "events", "weeks", "cosine", "noise", "band", "history", "confidence"):
+    for name in ("seasonal", "events", "weeks", "cosine", "noise", "band", "history", "confidence", "knobs"):
         assert page.SECTIONS[name](lines), name
     measured = {(line["case"], line["metric"]): line["ours"] for line in lines}
     by_kind = [

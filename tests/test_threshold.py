@@ -82,7 +82,7 @@ class Bench:
 
 def test_a_strong_score_alarms_where_the_threshold_says() -> None:
     """A calm mean plus the bar; the grade of a bare pass is 1 - exp(-0.1)."""
-    _, threshold = Bench().score(CALM)
+    threshold = Bench().score(CALM).threshold
     assert threshold == pytest.approx(CALM + STRONG)
     assert Bench().score(threshold - 1e-3).grade == 0
     assert Bench().score(threshold + 1e-9).grade == pytest.approx(1 - math.exp(-0.1))
@@ -250,3 +250,34 @@ def test_a_departure_far_beyond_the_record_alarms_whatever_the_score() -> None:
         assert bench.score(CALM, departure=1 + DEPARTED + 0.01).grade > 0
     assert Bench(bars=Bars(departed=math.inf)).score(CALM, departure=1e6).grade == 0
     assert Bench(bars=bars_of(1)).score(CALM, departure=1 + 0.51 * DEPARTED).grade > 0
+
+
+def test_trust_in_an_alarm_grows_with_its_strength_and_falls_with_their_number() -> None:
+    """One that barely passes is as likely right as wrong; where there is no alarm nothing is taken away."""
+    assert Bench().score(CALM).trust == 1
+    bare, clear = (Bench().score(CALM + STRONG + more).trust for more in (1e-9, 2.0))
+    assert bare == pytest.approx(0.5, abs=1e-6)
+    assert clear == pytest.approx(1 / (1 + math.exp(-2 * 2.0)), abs=1e-6)
+    tired = Bench()
+    for _ in range(4):
+        assert tired.score(CALM, departure=2.0).grade > 0
+        tired.wait(7)
+    assert tired.score(CALM, departure=1e3).trust < Bench().score(CALM, departure=1e3).trust
+
+
+def test_a_budget_raises_the_bars_after_alarms_and_lowers_them_in_between() -> None:
+    """By a fifth an alarm, and back in the time that one alarm of the budget takes."""
+    bench = Bench(bars=bars_of(0.5, 1.0), n_calm=1500)
+    bench.alarm["level"] = 0.0
+    assert bench.score(50.0).grade > 0
+    assert bench.alarm["level"] == pytest.approx(0.25, abs=1e-3)
+    bench.wait(7 * 24, CALM)
+    assert bench.alarm["level"] == pytest.approx(0.0, abs=1e-3)
+    bench.wait(8 * 7 * 24, CALM)
+    assert bench.alarm["level"] == -1
+    usual = bench.alarm["mean_score"] + bench.alarm["echo"] + bench.alarm["fatigue"]
+    assert bench.score(CALM).threshold == pytest.approx(usual + STRONG / 2, abs=1e-3)
+    for _ in range(40):
+        bench.score(CALM, departure=1e6)
+        bench.wait(7)
+    assert bench.alarm["level"] == pytest.approx(3, abs=0.02)

@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks.nab import Series, load_series
-from benchmarks.quality.ablation import ablation_rows
 from benchmarks.quality.calibration import calibration_rows
+from benchmarks.quality.changes import CHANGES, KNOBS, rows_of_changes
 from benchmarks.quality.drive import PROFILES, SettingsOf, settings_of_profile
 from benchmarks.quality.generated import StreamsRun, cosine_rows, noise_rows, run_seasonal, seasonal_rows
 from benchmarks.quality.history import history_rows
@@ -25,7 +25,10 @@ from detector.model.warm_up import warm_up
 QUICK, USUAL, FULL = 50, 1_000, 10_000
 """Entities of each kind of clean noise."""
 
-CASES = ("nab", "seasonal", "cosine", "history", "confidence", "noise")
+CASES = ("nab", "seasonal", "cosine", "history", "confidence", "noise", "knobs")
+
+KNOB_CASES, KNOB_SEEDS, KNOB_ENTITIES = ("nab", "seasonal", "noise"), 2, 16
+"""What a user's settings are measured on: less, because there are many."""
 
 
 class Bench:
@@ -56,13 +59,24 @@ class Bench:
             "history": lambda: history_rows(self.every, self.n_seeds, self.settings_of),
             "confidence": lambda: calibration_rows(self.labelled, self.seasonal),
             "noise": lambda: noise_rows(self.n_entities, self.n_seeds, self.settings_of),
+            "knobs": lambda: rows_of_changes(
+                "knob",
+                KNOBS,
+                KNOB_CASES if self.every else KNOB_CASES[1:],
+                self.every,
+                min(self.n_seeds, KNOB_SEEDS),
+                KNOB_ENTITIES,
+                self.settings_of,
+            ),
         }
         for case in cases:
             yield from of_case[case]()
 
     def ablation(self, cases: Sequence[str]) -> Iterator[Row]:
         """Yield what each part of the design is worth in those cases that measure it."""
-        yield from ablation_rows(cases, self.every, self.n_seeds, self.n_entities, self.settings_of)
+        yield from rows_of_changes(
+            "ablation", CHANGES, cases, self.every, self.n_seeds, self.n_entities, self.settings_of
+        )
 
 
 def write_scores(folder: Path, runs: Sequence[SeriesRun]) -> None:

@@ -51,6 +51,8 @@ def pivot(first: str, cases: str, *metrics: str) -> Callable[[Lines], str]:
     return table
 
 
+OF_CHANGES = ("standard_fixed", "low_fp_fixed", "recall", "false_per_week", "alarms_in_4_weeks")
+
 SECTIONS: dict[str, Callable[[Lines], str]] = {
     "bars": bars,
     "nab": pivot(
@@ -70,15 +72,8 @@ SECTIONS: dict[str, Callable[[Lines], str]] = {
     "band": pivot("values", "band.*", "coverage"),
     "history": pivot("streams", ".*, history .*", "recall", "false_per_week"),
     "confidence": pivot("alarms", ".*, alarms by confidence, .*", "confidence", "share_in_windows"),
-    "ablation": pivot(
-        "without",
-        "ablation, .*",
-        "standard_fixed",
-        "low_fp_fixed",
-        "recall",
-        "false_per_week",
-        "alarms_in_4_weeks",
-    ),
+    "knobs": pivot("setting", "knob, .*", *OF_CHANGES),
+    "ablation": pivot("without", "ablation, .*", *OF_CHANGES),
 }
 """Section of the page to what makes its table; an empty table leaves the section as it is."""
 

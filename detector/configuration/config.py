@@ -41,6 +41,7 @@ HISTORY_BEYOND_SHINGLE = 32
 RECENCY_EMPHASIS = 2_560
 """Ten times the 256 points a tree holds."""
 SENSITIVITY = 0.5
+MOST_ALARMS = 1_000
 LARGEST_INTEGER = 2**31 - 1
 LONGEST_DELAY_MS = 366 * 86_400_000
 
@@ -120,6 +121,16 @@ class DetectorConfig(BaseModel):
     )
     sensitivity: float = Field(
         default=SENSITIVITY, strict=True, ge=0, le=1, description="Own extension: 0 few, 1 many anomalies."
+    )
+    alarms_per_week: float | None = Field(
+        default=None,
+        strict=True,
+        gt=0,
+        le=MOST_ALARMS,
+        description=(
+            "Own extension, instead of `sensitivity`: how many anomalies a week an entity may have in the long run; "
+            "its bars move between half and eight times the usual ones."
+        ),
     )
     shingle_size: int | None = Field(
         default=None,
@@ -228,9 +239,16 @@ class DetectorConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        """Refuse more columns than a forest can hold, and a sensitivity without effect."""
+        """Refuse more columns than a forest can hold, and settings without effect."""
         if self.is_trcf and self.sensitivity != SENSITIVITY:
             msg = f"must not set `sensitivity` with the profile `trcf`, got {self.sensitivity}; use `rules` there"
+            raise ValueError(msg)
+        if self.is_trcf and self.alarms_per_week is not None:
+            msg = "must not set `alarms_per_week` with the profile `trcf`; use `rules` there"
+            raise ValueError(msg)
+        if self.alarms_per_week is not None and self.sensitivity != SENSITIVITY:
+            got = f"{self.sensitivity} and {self.alarms_per_week}"
+            msg = f"must not set both `sensitivity` and `alarms_per_week`, got {got}"
             raise ValueError(msg)
         width = len(self.source.features) * (self.trcf_shingle if self.is_trcf else self.shingle_size or 1)
         if width > LARGEST_POINT:

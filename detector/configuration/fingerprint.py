@@ -31,6 +31,7 @@ def _essence(config: DetectorConfig) -> dict[str, Any]:
         }
         | _essence_of_trcf(config)
         | ({"sensitivity": own} if own != SENSITIVITY else {})
+        | ({"alarms_per_week": config.alarms_per_week} if config.alarms_per_week else {})
         | ({"imputation": [option.method, *option.values(names)]} if option else {})
     )
 

@@ -52,6 +52,8 @@ def _bound(kind: str, context: Mapping[str, Any]) -> str | None:
     match kind:
         case "greater_than_equal":
             return f"must be at least {context['ge']}"
+        case "greater_than":
+            return f"must be more than {context['gt']}"
         case "less_than_equal":
             return f"must be at most {context['le']}"
         case "string_too_long":

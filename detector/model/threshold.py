@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from detector.forest.kernels.kernel import inner
+from detector.model.budget import UNLIMITED, height_of, spent
 from detector.model.season import HOUR_MS, Record
 
 STRONG = 1.5
@@ -62,6 +63,12 @@ CONFIDENCE_OUTPUT_AFTER = 32
 CERTAIN_AFTER = 20.0
 """Expected number of forgettings of the whole sample, after which confidence is data quality alone."""
 
+TRUST_IN_STRENGTH = 2.0
+DISTRUST_OF_MANY = 0.25
+"""What a unit of strength adds to the logarithm of the odds that an alarm is right, and what each alarm of the last
+weeks takes from it; an alarm that barely passes is as likely right as wrong. Round numbers of a logistic regression
+over the alarms on labelled series and on seasonal traffic with planted events."""
+
 NEVER_MS = np.iinfo(np.int64).min
 
 ALARM = np.dtype(
@@ -73,11 +80,12 @@ ALARM = np.dtype(
         ("last_alarm_ms", np.int64),
         ("echo", np.float64),
         ("fatigue", np.float64),
+        ("level", np.float64),
     ],
     align=True,
 )
 """Per model: scores so far and their discounted mean, mean of the last discounted scores, end of the last scored
-window, and what alarms have left."""
+window, what alarms have left, and the level of the bars under a budget."""
 
 
 class Pace(NamedTuple):
@@ -117,6 +125,8 @@ class Bars(NamedTuple):
     uses_echo, uses_season, uses_novelty
         Whether the last alarm's surplus must be exceeded, yesterday's scores excuse today's, and a novel value undoes
         that.
+    weekly_budget
+        Alarms a week that the bars are moved for; 0 = they stay.
     uses_mean, rests
         Whether scores are compared with their own mean or with `COMMON`, and whether an alarm is followed by a rest.
     """
@@ -127,6 +137,7 @@ class Bars(NamedTuple):
     departed: float = DEPARTED
     youth: float = YOUTH
     fatigue_step: float = FATIGUE_STEP
+    weekly_budget: float = UNLIMITED
     uses_echo: bool = True
     uses_season: bool = True
     uses_novelty: bool = True
@@ -141,22 +152,34 @@ SENSITIVITY = 0.5
 """Between 0 and 1; the one that the bars were measured at."""
 
 
-def bars_of(sensitivity: float) -> Bars:
-    """Return the bars of a sensitivity: twice the usual ones at 0, half of them at 1."""
+def bars_of(sensitivity: float, weekly_budget: float = UNLIMITED) -> Bars:
+    """Return the bars of a sensitivity, twice the usual ones at 0, half of them at 1, that keep to a budget."""
     factor = 4.0 ** (SENSITIVITY - sensitivity)
     return Bars(
         strong=factor * STRONG,
         lasting=factor * LASTING,
         supported=factor * SUPPORTED,
         departed=factor * DEPARTED,
+        weekly_budget=weekly_budget,
     )
 
 
 class Verdict(NamedTuple):
-    """What one score means: grade in 0..1 (0 = no alarm) and the score that an alarm would have taken."""
+    """What one score means.
+
+    Attributes
+    ----------
+    grade
+        0..1; 0 = no alarm.
+    threshold
+        The score that an alarm would have taken.
+    trust
+        Of alarms like this one the share that is right, 0..1; 1 where there is none.
+    """
 
     grade: float
     threshold: float
+    trust: float
 
 
 @inner
@@ -188,6 +211,7 @@ def reset_alarm(alarm: Record) -> None:
     alarm["last_alarm_ms"] = NEVER_MS
     alarm["echo"] = 0.0
     alarm["fatigue"] = 0.0
+    alarm["level"] = 0.0
 
 
 @inner
@@ -221,34 +245,46 @@ def judge(
     before = alarm["lasting"]
     if is_meant:
         alarm["lasting"] += LASTING_WEIGHT * (score - usual - before)
-    bar = min(bars.supported, bars.strong) if rarity >= RARE else bars.strong
+    height = height_of(alarm["level"], bars.weekly_budget)
+    bar = height * (min(bars.supported, bars.strong) if rarity >= RARE else bars.strong)
+    lasting = height * bars.lasting
     youth = bars.youth * max(0.0, 1.0 - alarm["n_scores"] / pace.youth_windows)
-    surplus = max(score - usual - bar, alarm["lasting"] - bars.lasting) - youth
+    surplus = max(score - usual - bar, alarm["lasting"] - lasting) - youth
     needed = alarm["echo"] + alarm["fatigue"]
     rested = (
         not bars.rests or alarm["last_alarm_ms"] == NEVER_MS or time_ms - alarm["last_alarm_ms"] > rest_ms
     )
     # Records are a memory of their own: neither echo nor fatigue nor youth count.
-    least = 1.0 + bars.departed
+    least = 1.0 + height * bars.departed
     strength = np.log(departure / least) if departure >= least else -np.inf
     if surplus >= needed:
         strength = max(strength, surplus)
-    grade = 0.0
+    grade, trust = 0.0, 1.0
     if rested and is_meant and strength >= 0.0:
         grade = 1.0 - np.exp(-strength - GRADE_FLOOR)
+        trust = _trust_in(strength, alarm["fatigue"])
         if bars.uses_echo:
             alarm["echo"] = max(alarm["echo"], strength)
         alarm["fatigue"] += bars.fatigue_step
         alarm["last_alarm_ms"] = time_ms
+    if is_meant:
+        alarm["level"] = spent(alarm["level"], bars.weekly_budget, pace.step_ms, grade > 0.0)
     # The mean score forgets as the forest's sample does.
     weight = 1.0 if is_first else max(pace.time_decay, 1.0 / (alarm["n_scores"] + 2.0))
     alarm["mean_score"] += (score - alarm["mean_score"]) * weight
     alarm["n_scores"] += 1
     needed += youth
-    lasting_bar = before + (bars.lasting + needed - before) / LASTING_WEIGHT
+    lasting_bar = before + (lasting + needed - before) / LASTING_WEIGHT
     # Where scores have been high long enough, or values depart from their routine, any score alarms.
     threshold = 0.0 if departure >= least else max(0.0, usual + min(bar + needed, lasting_bar))
-    return Verdict(grade, threshold)
+    return Verdict(grade, threshold, trust)
+
+
+@inner
+def _trust_in(strength: float, fatigue: float) -> float:
+    """Return the share of alarms so strong, after so many others, that is right."""
+    odds = TRUST_IN_STRENGTH * strength - DISTRUST_OF_MANY * fatigue / FATIGUE_STEP
+    return float(1.0 / (1.0 + np.exp(-odds)))
 
 
 @inner

@@ -13,7 +13,8 @@ class ScoredBlock(NamedTuple):
     ----------
     score, grade, confidence, threshold
         Float64, shape (n_windows, n_models); NaN unless scored. Score: the forest's expected inverse depth.
-        Grade: 0 = no alarm, else up to 1. Confidence: 0..1. Threshold: the score that an alarm takes here;
+        Grade: 0 = no alarm, else up to 1. Confidence: 0..1, of an alarm times
+        the share of such alarms that is right. Threshold: the score that an alarm takes here;
         none follows another within six hours or 72 windows, whatever the score.
     expected, lower, upper
         Expected value and band, float64, shape (n_windows, n_models, n_features); of every row that is

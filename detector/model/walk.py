@@ -403,7 +403,7 @@ def _second_half(
             scored.score[window, place] = score
             scored.grade[window, place] = verdict.grade
             scored.threshold[window, place] = verdict.threshold
-            scored.confidence[window, place] = confidence(n_points, course["quality"], pace)
+            scored.confidence[window, place] = verdict.trust * confidence(n_points, course["quality"], pace)
             if verdict.grade > 0.0:
                 _attribute(models, model, desk, scored.contribution, window, place)
         take_kept(models.forest, model, desk.scratch, pace.time_decay)

@@ -1,6 +1,6 @@
-"""What each part of the design is worth: the same benchmark with one part at a time turned off or exchanged."""
+"""The same benchmark with changed settings: one part of the design left out or exchanged, or a user's settings."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 
@@ -12,7 +12,7 @@ from benchmarks.quality.labelled import SeriesRun, run_all
 from benchmarks.quality.rows import Row, row
 from detector.model.fleet import ModelSettings
 from detector.model.parts import ALL_PARTS
-from detector.model.threshold import DEFAULT_BARS
+from detector.model.threshold import DEFAULT_BARS, SENSITIVITY, Bars, bars_of
 
 Change = Callable[[ModelSettings], ModelSettings]
 
@@ -25,6 +25,11 @@ def without_part(**parts: bool) -> Change:
 def without_rule(**bars: float) -> Change:
     """Return the change that turns parts of the rule off."""
     return lambda settings: replace(settings, bars=DEFAULT_BARS._replace(**bars))
+
+
+def with_bars(bars: Bars) -> Change:
+    """Return the change that gives the rule other bars."""
+    return lambda settings: replace(settings, bars=bars)
 
 
 CHANGES: dict[str, Change] = {
@@ -53,16 +58,29 @@ CHANGES: dict[str, Change] = {
 """What is missing, and what stands in its place if anything does, to the settings without it."""
 
 
-def ablation_rows(
-    cases: Sequence[str], every: Sequence[Series], n_seeds: int, n_entities: int, settings_of: SettingsOf
+KNOBS: dict[str, Change] = {
+    **{f"sensitivity {at}": with_bars(bars_of(at)) for at in (0.0, 0.25, 0.5, 0.75, 1.0)},
+    **{f"{budget} alarms a week": with_bars(bars_of(SENSITIVITY, budget)) for budget in (0.25, 1.0, 4.0)},
+}
+"""What a user can set, to the settings with it."""
+
+
+def rows_of_changes(
+    kind: str,
+    changes: Mapping[str, Change],
+    cases: Sequence[str],
+    every: Sequence[Series],
+    n_seeds: int,
+    n_entities: int,
+    settings_of: SettingsOf,
 ) -> Iterator[Row]:
-    """Yield the rows of each change, in the cases among nab, seasonal and noise."""
-    for name, change in CHANGES.items():
+    """Yield the rows of each change, in the cases among nab, seasonal and noise; `kind` is what they are called."""
+    for name, change in changes.items():
 
         def changed(n_features: int, interval_ms: int, change: Change = change) -> ModelSettings:
             return change(settings_of(n_features, interval_ms))
 
-        case = f"ablation, {name}"
+        case = f"{kind}, {name}"
         if "nab" in cases:
             yield from _labelled(case, run_all(every, n_seeds, changed), n_seeds)
         if "seasonal" in cases:
