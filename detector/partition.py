@@ -157,7 +157,8 @@ class Partition:
         )
         self._move_on(sequence, entry)
         self.done = Progress(sequence, self.frontier_ms, len(self.roster))
-        for group in range(self.n_groups):
+        # A replay begins with the oldest checkpoint; the others must not come out of it as if all were due at once.
+        for group in np.flatnonzero(saved < sequence).tolist():
             windows = self._windows_since_saved.get(group, self._stagger + group)
             self._windows_since_saved[group] = windows + len(entry.end_times_ms)
         return ScoredEntry(sequence, entry, scored, is_imputed)

@@ -220,6 +220,25 @@ def test_checkpoints_are_due_after_so_many_windows_and_not_all_at_once():
     assert 0 in life.partition.due_groups(64)
 
 
+def test_a_replay_makes_no_checkpoint_due_that_is_newer():
+    """It begins with the oldest one; else everything would be saved at once after each restart."""
+    life = Life()
+    for _ in range(40):
+        life.window(names(10))
+    life.save(0)
+    for _ in range(40):
+        life.window(names(10))
+    life.save(1)
+    life.save(2)
+    other = empty()
+    for checkpoint in life.checkpoints.values():
+        other.restore(checkpoint)
+    for sequence, payload in enumerate(life.journal[40:], 41):
+        other.apply(sequence, decode_entry(payload))
+    assert list(other.due_groups(41)) == []
+    assert list(other.due_groups(40)) == [0]
+
+
 def test_a_block_is_cut_into_the_parts_of_partitions():
     """Columns by index; groups are counted upwards."""
     part = select(block(1, names(5)), np.array([1, 3]))

@@ -36,14 +36,15 @@ def bars(lines: Lines) -> str:
 
 
 def pivot(first: str, cases: str, *metrics: str) -> Callable[[Lines], str]:
-    """Return what makes a table: a row each case that the pattern `cases` matches as a whole, a column a metric."""
+    """Return what makes a table: a row each case that the pattern `cases` matches as a whole, a column a metric measured."""
 
     def table(lines: Lines) -> str:
         chosen = [line for line in lines if re.fullmatch(cases, line["case"]) and line["metric"] in metrics]
         cells = {(line["case"], line["metric"]): _cell(line) for line in chosen}
-        rows = [[first, *(metric.replace("_", " ") for metric in metrics)], ["---"] * (1 + len(metrics))]
+        shown = [metric for metric in metrics if any(name == metric for _, name in cells)]
+        rows = [[first, *(metric.replace("_", " ") for metric in shown)], ["---"] * (1 + len(shown))]
         rows += [
-            [case, *(cells.get((case, metric), "") for metric in metrics)]
+            [case, *(cells.get((case, metric), "") for metric in shown)]
             for case in dict.fromkeys(line["case"] for line in chosen)
         ]
         return "\n".join(f"| {' | '.join(row)} |" for row in rows) if chosen else ""
