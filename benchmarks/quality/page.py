@@ -36,7 +36,7 @@ def bars(lines: Lines) -> str:
 
 
 def pivot(first: str, cases: str, *metrics: str) -> Callable[[Lines], str]:
-    """Return what makes a table: a row each case that all of `cases` matches, a column each metric that was measured."""
+    """Return what makes a table: a row each case that `cases` matches as a whole, a column each metric measured."""
 
     def table(lines: Lines) -> str:
         chosen = [line for line in lines if re.fullmatch(cases, line["case"]) and line["metric"] in metrics]
