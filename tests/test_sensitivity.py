@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from detector.configuration.config import SENSITIVITY
+from detector.configuration.sensitivity import SENSITIVITY
 from detector.model.budget import UNLIMITED
 from detector.model.fleet import Fleet, ModelSettings
 from detector.model.threshold import SENSITIVITY as MEASURED_AT

@@ -22,6 +22,7 @@ from detector.configuration.names import (
 from detector.configuration.not_yet import NotYet, not_yet
 from detector.configuration.period import Duration, duration
 from detector.configuration.rules import Rules
+from detector.configuration.sensitivity import MOST_ALARMS, SENSITIVITY, refuse_without_effect
 from features.feature import Feature
 from features.source import Source
 from features.windows import Interval, Unit, interval_problem
@@ -40,8 +41,6 @@ HISTORY_BEYOND_SHINGLE = 32
 """Windows read for a new model beyond those that fill the first shingle."""
 RECENCY_EMPHASIS = 2_560
 """Ten times the 256 points a tree holds."""
-SENSITIVITY = 0.5
-MOST_ALARMS = 1_000
 LARGEST_INTEGER = 2**31 - 1
 LONGEST_DELAY_MS = 366 * 86_400_000
 
@@ -127,10 +126,7 @@ class DetectorConfig(BaseModel):
         strict=True,
         gt=0,
         le=MOST_ALARMS,
-        description=(
-            "Own extension, instead of `sensitivity`: how many anomalies a week an entity may have in the long run; "
-            "its bars move between half and eight times the usual ones."
-        ),
+        description="Own extension, instead of `sensitivity`: anomalies a week an entity may have in the long run.",
     )
     shingle_size: int | None = Field(
         default=None,
@@ -240,16 +236,7 @@ class DetectorConfig(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         """Refuse more columns than a forest can hold, and settings without effect."""
-        if self.is_trcf and self.sensitivity != SENSITIVITY:
-            msg = f"must not set `sensitivity` with the profile `trcf`, got {self.sensitivity}; use `rules` there"
-            raise ValueError(msg)
-        if self.is_trcf and self.alarms_per_week is not None:
-            msg = "must not set `alarms_per_week` with the profile `trcf`; use `rules` there"
-            raise ValueError(msg)
-        if self.alarms_per_week is not None and self.sensitivity != SENSITIVITY:
-            got = f"{self.sensitivity} and {self.alarms_per_week}"
-            msg = f"must not set both `sensitivity` and `alarms_per_week`, got {got}"
-            raise ValueError(msg)
+        refuse_without_effect(self.sensitivity, self.alarms_per_week, is_trcf=self.is_trcf)
         width = len(self.source.features) * (self.trcf_shingle if self.is_trcf else self.shingle_size or 1)
         if width > LARGEST_POINT:
             msg = f"must have at most {LARGEST_POINT} features times `shingle_size`, got {width}; split it"

@@ -4,8 +4,9 @@ import json
 from hashlib import blake2b
 from typing import Any
 
-from detector.configuration.config import SENSITIVITY, DetectorConfig
+from detector.configuration.config import DetectorConfig
 from detector.configuration.rules import directions, margins
+from detector.configuration.sensitivity import SENSITIVITY
 
 
 def fingerprint_of(config: DetectorConfig) -> str:

@@ -235,8 +235,7 @@ def judge(
     another within `rest_ms`.
     """
     _fade(alarm, pace, time_ms)
-    is_first = alarm["n_scores"] == 0
-    usual = score if is_first else alarm["mean_score"]
+    usual = score if alarm["n_scores"] == 0 else alarm["mean_score"]
     if not bars.uses_mean:
         usual = COMMON
     if bars.uses_season and not (novel and bars.uses_novelty):
@@ -263,21 +262,33 @@ def judge(
     if rested and is_meant and strength >= 0.0:
         grade = 1.0 - np.exp(-strength - GRADE_FLOOR)
         trust = _trust_in(strength, alarm["fatigue"])
-        if bars.uses_echo:
-            alarm["echo"] = max(alarm["echo"], strength)
-        alarm["fatigue"] += bars.fatigue_step
-        alarm["last_alarm_ms"] = time_ms
+        _remember(alarm, bars, time_ms, strength)
     if is_meant:
         alarm["level"] = spent(alarm["level"], bars.weekly_budget, pace.step_ms, grade > 0.0)
-    # The mean score forgets as the forest's sample does.
-    weight = 1.0 if is_first else max(pace.time_decay, 1.0 / (alarm["n_scores"] + 2.0))
-    alarm["mean_score"] += (score - alarm["mean_score"]) * weight
-    alarm["n_scores"] += 1
+    _enter(alarm, pace, score)
     needed += youth
     lasting_bar = before + (lasting + needed - before) / LASTING_WEIGHT
     # Where scores have been high long enough, or values depart from their routine, any score alarms.
     threshold = 0.0 if departure >= least else max(0.0, usual + min(bar + needed, lasting_bar))
     return Verdict(grade, threshold, trust)
+
+
+@inner
+def _remember(alarm: Record, bars: Bars, time_ms: int, strength: float) -> None:
+    """Note an alarm: what comes after it must exceed more."""
+    if bars.uses_echo:
+        alarm["echo"] = max(alarm["echo"], strength)
+    alarm["fatigue"] += bars.fatigue_step
+    alarm["last_alarm_ms"] = time_ms
+
+
+@inner
+def _enter(alarm: Record, pace: Pace, score: float) -> None:
+    """Enter a score into the mean, which forgets as the forest's sample does."""
+    is_first = alarm["n_scores"] == 0
+    weight = 1.0 if is_first else max(pace.time_decay, 1.0 / (alarm["n_scores"] + 2.0))
+    alarm["mean_score"] += (score - alarm["mean_score"]) * weight
+    alarm["n_scores"] += 1
 
 
 @inner
