@@ -15,10 +15,10 @@ from detector.configuration.rules import directions, margins
 from detector.documents import Document, DocumentMaker
 from detector.journal_entry import JournalEntry
 from detector.memory import Memory
+from detector.model.bars import bars_of
 from detector.model.budget import UNLIMITED
 from detector.model.fleet import ModelSettings
 from detector.model.plugin_settings import PLUGIN_TREES, TrcfSettings
-from detector.model.threshold import bars_of
 from detector.partition import Partition, select
 from detector.roster import Entity, log_names, partition_count, partition_of
 from detector.silence import Silence, filler_of

@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 
 from detector.forest.kernels.update import reset, score_and_update
 from detector.forest.state import allocate
+from detector.model.bars import bars_of
 from detector.model.fleet import Fleet, ModelSettings
-from detector.model.threshold import bars_of
 from detector.model.walk import FIRST_SCORED, MAX_WARM_UP
 
 MINUTE_MS = 60_000

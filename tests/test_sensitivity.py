@@ -3,10 +3,10 @@
 import numpy as np
 
 from detector.configuration.sensitivity import SENSITIVITY
+from detector.model.bars import SENSITIVITY as MEASURED_AT
+from detector.model.bars import bars_of
 from detector.model.budget import UNLIMITED
 from detector.model.fleet import Fleet, ModelSettings
-from detector.model.threshold import SENSITIVITY as MEASURED_AT
-from detector.model.threshold import bars_of
 
 MINUTES_MS = 300_000
 N_WINDOWS, N_MODELS = 2500, 12

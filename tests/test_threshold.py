@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from detector.model.bars import DEFAULT_BARS, DEPARTED, LASTING, STRONG, SUPPORTED, YOUTH, Bars, bars_of
 from detector.model.season import (
     DAY_MS,
     HOUR_MS,
@@ -17,24 +18,7 @@ from detector.model.season import (
     slots_of,
     turn_to,
 )
-from detector.model.threshold import (
-    ALARM,
-    COMMON,
-    DEFAULT_BARS,
-    DEPARTED,
-    LASTING,
-    RARE,
-    STRONG,
-    SUPPORTED,
-    YOUTH,
-    Bars,
-    Verdict,
-    bars_of,
-    confidence,
-    judge,
-    make_pace,
-    reset_alarm,
-)
+from detector.model.threshold import ALARM, COMMON, RARE, Verdict, confidence, judge, make_pace, reset_alarm
 
 INTERVAL_MS = 300_000
 CALM = 0.8

@@ -10,9 +10,9 @@ from benchmarks.quality.drive import SettingsOf
 from benchmarks.quality.generated import mean_noise_alarms, run_seasonal
 from benchmarks.quality.labelled import SeriesRun, run_all
 from benchmarks.quality.rows import Row, row
+from detector.model.bars import DEFAULT_BARS, SENSITIVITY, Bars, bars_of
 from detector.model.fleet import ModelSettings
 from detector.model.parts import ALL_PARTS
-from detector.model.threshold import DEFAULT_BARS, SENSITIVITY, Bars, bars_of
 
 Change = Callable[[ModelSettings], ModelSettings]
 

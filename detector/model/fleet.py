@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from detector.forest.state import ForestShape
 from detector.model.arrays import check, copy_onto, named_arrays
+from detector.model.bars import DEFAULT_BARS, Bars
 from detector.model.parts import ALL_PARTS, Parts
 from detector.model.plugin_settings import PLUGIN_SHINGLE, TrcfSettings
 from detector.model.season import Rhythm, into_slots, rhythm_of, slots_of
 from detector.model.state import Models, allocate_models, begin, lines_of
-from detector.model.threshold import DEFAULT_BARS, Bars
 from detector.model.transform import N_COLUMNS
 from detector.model.verdicts import ScoredBlock, empty_block
 from detector.model.walk import MAX_WARM_UP, Plan, Rows, walk

@@ -11,37 +11,23 @@ from typing import NamedTuple
 import numpy as np
 
 from detector.forest.kernels.kernel import inner
-from detector.model.budget import UNLIMITED, height_of, spent
+from detector.model.bars import FATIGUE_STEP, Bars
+from detector.model.budget import height_of, spent
 from detector.model.season import HOUR_MS, Record
 
-STRONG = 1.5
-"""Discounted score that makes an alarm by itself: white noise reaches it once in some 20,000 windows."""
-
-LASTING = 0.4
-"""Mean discounted score over the last windows that makes an alarm: noise scores high one window at a time, what
-happens to a machine lasts."""
-
 LASTING_WEIGHT = 2.0 / 25.0
-"""Weight of the newest score in that mean: the one of a mean over 24 windows."""
+"""Weight of the newest discounted score in their lasting mean: the one of a mean over 24 windows."""
 
 COMMON = 0.8
 """What a score is compared with where the model's own mean is turned off: the mean of white noise."""
 
-SUPPORTED = 0.45
-"""Discounted score that makes an alarm when the value supports it."""
-
 RARE = 5.0
 """Rarity of a value that supports a score: one in 150 of the values outside the band, which itself holds 95 %."""
 
-DEPARTED = 0.2
-"""How far beyond the record a departure makes an alarm, in units of the record: noise of whatever kind soon has a
-record that it hardly ever exceeds by a fifth."""
-
-YOUTH = 1.2
 YOUTH_MS = 5 * 24 * HOUR_MS
 MIN_YOUTH_WINDOWS, MAX_YOUTH_WINDOWS = 256, 1440
-"""What all bars are higher by at first, falling to 0 in five days: the sample is small, the long means have hardly
-moved, and much looks unusual. Not before the sample is full, and not later than with windows of five minutes."""
+"""Time in which the bars of a young model come down. Not before the sample is full, and not later than with windows of
+five minutes."""
 
 MEANT_AFTER = 32
 """Scores of a forest before one can be an alarm: those of a nearly empty forest mean nothing, and an alarm among them
@@ -50,9 +36,8 @@ would keep the rule from those that matter."""
 ECHO_DECAY_MS = 12 * HOUR_MS
 """How fast the last alarm's surplus is forgotten: its aftermath must exceed it."""
 
-FATIGUE_STEP = 0.1
 FATIGUE_DECAY_MS = 14 * 24 * HOUR_MS
-"""Each alarm raises the bar a little for two weeks, so that a series that is always noisy grows quiet."""
+"""How fast what an alarm added to the bars is forgotten."""
 
 GRADE_FLOOR = 0.1
 """An alarm that barely passes gets the grade 1 - exp(-0.1)."""
@@ -111,57 +96,6 @@ class Pace(NamedTuple):
     echo_kept: float
     fatigue_kept: float
     youth_windows: float
-
-
-class Bars(NamedTuple):
-    """What an alarm takes; the benchmark turns parts of the rule off by other values.
-
-    Attributes
-    ----------
-    strong, lasting, supported, departed, youth
-        See the constants; inf turns one off, 0 the youth.
-    fatigue_step
-        What an alarm adds to all bars for two weeks.
-    uses_echo, uses_season, uses_novelty
-        Whether the last alarm's surplus must be exceeded, yesterday's scores excuse today's, and a novel value undoes
-        that.
-    weekly_budget
-        Alarms a week that the bars are moved for; 0 = they stay.
-    uses_mean, rests
-        Whether scores are compared with their own mean or with `COMMON`, and whether an alarm is followed by a rest.
-    """
-
-    strong: float = STRONG
-    lasting: float = LASTING
-    supported: float = SUPPORTED
-    departed: float = DEPARTED
-    youth: float = YOUTH
-    fatigue_step: float = FATIGUE_STEP
-    weekly_budget: float = UNLIMITED
-    uses_echo: bool = True
-    uses_season: bool = True
-    uses_novelty: bool = True
-    uses_mean: bool = True
-    rests: bool = True
-
-
-DEFAULT_BARS = Bars()
-
-
-SENSITIVITY = 0.5
-"""Between 0 and 1; the one that the bars were measured at."""
-
-
-def bars_of(sensitivity: float, weekly_budget: float = UNLIMITED) -> Bars:
-    """Return the bars of a sensitivity, twice the usual ones at 0, half of them at 1, that keep to a budget."""
-    factor = 4.0 ** (SENSITIVITY - sensitivity)
-    return Bars(
-        strong=factor * STRONG,
-        lasting=factor * LASTING,
-        supported=factor * SUPPORTED,
-        departed=factor * DEPARTED,
-        weekly_budget=weekly_budget,
-    )
 
 
 class Verdict(NamedTuple):

@@ -15,6 +15,7 @@ from detector.forest.kernels.kernel import inner, kernel
 from detector.forest.kernels.prepare import NO_SLOT, Ahead, prepare_query
 from detector.forest.kernels.scratch import Scratch, make_scratch
 from detector.forest.kernels.update import score_keeping, take_kept
+from detector.model.bars import Bars
 from detector.model.expected import N_PREDICTORS, forecast, learn, predict
 from detector.model.parts import Parts, mute
 from detector.model.routine import departure_of, place_of
@@ -22,7 +23,7 @@ from detector.model.season import Record, Rhythm, enter, turn_to
 from detector.model.shingle import push_shingle, write_shingle
 from detector.model.state import Lines, Models, ask_for_records, forget_waiting, restart
 from detector.model.surprise import excess_of, rarity_of
-from detector.model.threshold import Bars, Pace, Verdict, confidence, judge, make_pace
+from detector.model.threshold import Pace, Verdict, confidence, judge, make_pace
 from detector.model.transform import N_COLUMNS, clean, freeze_scale, push, write_columns
 from detector.model.verdicts import ScoredBlock
 
