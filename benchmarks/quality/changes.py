@@ -24,7 +24,7 @@ def without_part(**parts: bool) -> Change:
 
 def without_rule(**bars: float) -> Change:
     """Return the change that turns parts of the rule off."""
-    return lambda settings: replace(settings, bars=DEFAULT_BARS._replace(**bars))
+    return with_bars(DEFAULT_BARS._replace(**bars))
 
 
 def with_bars(bars: Bars) -> Change:
