@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -19,6 +20,7 @@ from storage.embedded.node_cache import default_data_folder
 
 HALF_HOUR_MS = 1_800_000
 DAY_MS = 86_400_000
+README = Path(__file__).parents[1] / "README.md"
 COMMAND = [sys.executable, "-m", "detector", "demo"]
 
 
@@ -48,6 +50,10 @@ def test_the_demo_finds_what_is_known_and_ends_by_itself_leaving_nothing_behind(
         hits, known = re.search(r"(\d+) of (\d+) known events found", ended.stdout).groups()
         assert (int(hits) >= 4, known) == (True, "5")
         assert "New York City marathon" in ended.stdout
+        (said,) = re.findall(
+            r"^\d+ of \d+ known events found, .* at other times$", README.read_text(), re.MULTILINE
+        )
+        assert said in ended.stdout
         assert "outrider results" in ended.stdout
         assert nodes() <= before
 

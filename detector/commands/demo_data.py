@@ -13,8 +13,9 @@ from detector.roster import Entity
 LEAD_MS = 10 * 60_000
 """Time from the start of a moved demo until the middle of each series' last labelled window."""
 
-DAY_MS = 86_400_000
-"""More than the last window of a recorded series takes to close."""
+TO_CLOSE_MS = 31 * 60_000
+"""From the last document of the taxis until its window is closed: half an hour and the delay. Later, windows without
+documents would count as no passengers."""
 
 UNLABELLED_CUT = 0.8
 """Part of a series without label that lies in the past of a moved demo."""
@@ -55,7 +56,7 @@ def sample_as_recorded(name: str) -> Sample:
     """Return an example with the times at which it was recorded."""
     recorded = list(_with_times(name))
     last_ms = max(int(document[TIME_FIELD]) for document in recorded)
-    return Sample(name, recorded, [], labelled_windows(name), last_ms + DAY_MS)
+    return Sample(name, recorded, [], labelled_windows(name), last_ms + TO_CLOSE_MS)
 
 
 def sample_as_of(name: str, now_ms: int) -> Sample:
