@@ -51,10 +51,51 @@ class Season:
 
 
 @dataclass
+class Skew:
+    """Which side of a metric's noise has a long tail, and by what it is straightened."""
+
+    middle: float = 0.0
+    unit: float = 0.0
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Skew":
+        """Decide from the values of the warm-up, of which there must be 128."""
+        if len(values) < 128:
+            return cls()
+        (below, above), far = (sides(noise(values, around)) for around in (9, 25))
+        if max(below, above) <= 2.6 * min(below, above) or max(far) > 7 * min(far):
+            return cls()
+        short = sides(values)
+        return cls(sorted(values)[len(values) // 2], short[0] if above > below else -short[1])
+
+    def straight(self, value: float) -> float:
+        if self.unit == 0 or (value - self.middle) * self.unit <= 0:
+            return value
+        return self.middle + self.unit * math.log(1 + (value - self.middle) / self.unit)
+
+
+def noise(values: Sequence[float], around: int) -> list[float]:
+    """Return what values differ by from the median of those around them."""
+    firsts = [min(max(place - around // 2, 0), len(values) - around) for place in range(len(values))]
+    return [
+        value - statistics.median(values[first : first + around])
+        for value, first in zip(values, firsts, strict=True)
+    ]
+
+
+def sides(values: Sequence[float]) -> tuple[float, float]:
+    """Return how far the means of the lowest and of the highest quarter lie from the median."""
+    ordered, quarter = sorted(values), len(values) // 4
+    middle = ordered[len(values) // 2]
+    return middle - mean(ordered[:quarter]), mean(ordered[-quarter:]) - middle
+
+
+@dataclass
 class Metric:
     """History of a metric, without what was missing: what the season has seen; values and residuals of the columns."""
 
     season: Season
+    skew: Skew = field(default_factory=Skew)
     seen: list[tuple[int, float]] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     residuals: list[float] = field(default_factory=list)
@@ -66,11 +107,13 @@ class Metric:
     def is_novel(self, value: float) -> bool:
         if not self.values:
             return False
+        value = self.skew.straight(value)
         low, high = min(self.values), max(self.values)
         return value > high + 0.05 * (high - low) or value < low - 0.05 * (high - low)
 
     def push(self, time_ms: int, value: float, *, has_past: bool) -> None:
-        past = self.past(time_ms, hours=1) if has_past else []
+        past = [self.skew.straight(old) for old in self.past(time_ms, hours=1)] if has_past else []
+        value = self.skew.straight(value)
         outside = 0.0
         if past and value > max(past):
             outside = value - max(past)
@@ -172,7 +215,7 @@ class Record:
             self.run.append(size)
         elif self.run:
             top, self.run = max(self.run), []
-            self.most = 1.02 * before if 0 < 1.2 * before < top else max(before, top)
+            self.most = 1.05 * before if 0 < 1.2 * before < top else max(before, top)
         return size / before if before > 0 else 0.0
 
 
@@ -210,24 +253,30 @@ class Routine:
             self.past[over % n_slots] = max(self.lasted.pop(over))
         reach = min(math.ceil(12 * self.season.interval_ms / self.season.slot_ms), n_slots // 4)
         past = max(self.past.get((here + ahead) % n_slots, 0.0) for ahead in range(reach + 1))
-        departure = value - ((1 - abs(into)) * self.shape[here] + abs(into) * neighbour) - self.level
-        if abs(departure) < 1e-9 * abs(value):
-            departure = 0.0
-        times = self.learn(departure, past)
+        said = (1 - abs(into)) * self.shape[here] + abs(into) * neighbour
+        late = 1 if n_slots >= 24 else 0
+        around = [self.shape.get((here + off) % n_slots, said) for off in range(-late, late + 1)]
+        departure = value - said - self.level
+        single = max(0.0, value - self.level - max(said, *around), min(said, *around) - value + self.level)
+        least = 1e-9 * abs(value)
+        times = self.learn(*(0.0 if abs(size) < least else size for size in (departure, single)), past)
         self.lasted.setdefault(slot, []).append(abs(self.lasting))
         return times
 
-    def learn(self, departure: float, past: float) -> float:
+    def learn(self, departure: float, single: float, past: float) -> float:
         interval_ms = self.season.interval_ms
         self.n_departures += 1
         is_young = self.n_departures <= max(6 * DAY_MS / interval_ms, 720)
         self.lasting = (2 * departure + 11 * self.lasting) / 13
         years = interval_ms / (365 * DAY_MS)
         times = [0.0]
-        for record, size in ((self.single_record, departure), (self.lasting_record, self.lasting)):
-            found = record.times(abs(size), is_young=is_young, years=years)
-            if abs(size) > 3 * past:
-                times.append(found)
+        record = self.lasting_record.most
+        found = self.single_record.times(single, is_young=is_young, years=years)
+        if single > 3 * past:
+            times.append(found)
+        found = self.lasting_record.times(abs(self.lasting), is_young=is_young, years=years)
+        if abs(self.lasting) > 3 * past or (past <= record and found > 1.5):
+            times.append(found)
         self.level += departure / 12
         most = math.inf if is_young else max(0.3 * self.single_record.most, past)
         share = 0.2 * min(1, interval_ms / self.season.slot_ms)
@@ -268,6 +317,11 @@ class Rule:
         days = min(max(5 * DAY_MS / self.season.interval_ms, 256), 1440)
         return 1.2 * max(0.0, 1 - self.n_scores / days)
 
+    @property
+    def lasts(self) -> float:
+        """Windows of four hours, at least 24 and at most 48."""
+        return min(max(4 * HOUR_MS / self.season.interval_ms, 24), 48)
+
     def judge(
         self,
         time_ms: int,
@@ -290,16 +344,16 @@ class Rule:
         excuse = self.usual if novel else max([self.usual, *(past if has_past else [])])
         before = self.lasting
         if self.n_scores >= 32:
-            self.lasting = (2 * (score - excuse) + 23 * before) / 25
+            self.lasting += 2 / (self.lasts + 1) * (score - excuse - before)
         height = 2**self.level
-        bar = height * (0.45 if rarity >= 5 else 1.5)
-        lasts = height * 0.4
-        surplus = max(score - excuse - bar, self.lasting - lasts) - self.youth
+        bar = height * (0.45 if rarity >= 6 else 1.5)
+        long = height * 0.32
+        surplus = max(score - excuse - bar, self.lasting - long) - self.youth
         needed = self.echo + self.fatigue + self.youth
-        threshold = max(0.0, excuse + min(bar + needed, before + (lasts + needed - before) * 25 / 2))
+        threshold = max(0.0, excuse + min(bar + needed, before + (long + needed - before) * (self.lasts + 1) / 2))
         ways = [surplus] if surplus >= self.echo + self.fatigue else []
-        if departure >= 1 + height * 0.2:
-            ways.append(math.log(departure / (1 + height * 0.2)))
+        if departure >= 1 + height * 0.25:
+            ways.append(math.log(departure / (1 + height * 0.25)))
             threshold = 0.0
         rested = not self.alarms or time_ms - self.alarms[-1][0] > min(
             6 * HOUR_MS, 72 * self.season.interval_ms
@@ -427,11 +481,12 @@ class Model:
     def __post_init__(self) -> None:
         self.bands = [Band() for _ in range(self.n_metrics)]
         self.routines = [Routine(self.season) for _ in range(self.n_metrics)]
+        self.skews = [Skew() for _ in range(self.n_metrics)]
         self.surprise = Surprise(self.season)
         self.restart()
 
     def restart(self) -> None:
-        self.metrics = [Metric(self.season) for _ in range(self.n_metrics)]
+        self.metrics = [Metric(self.season, skew) for skew in self.skews]
         self.rule = Rule(self.season, self.decay, budget=self.budget)
         self.surprise.forget_season()
         self.forget()
@@ -441,8 +496,8 @@ class Model:
         self.known_shares.append(sum(not math.isnan(value) for value in row) / len(row))
         said, rarity = self.expect(time_ms, row)
         departure = max(
-            0.0 if math.isnan(value) else routine.departure(time_ms, value)
-            for routine, value in zip(self.routines, row, strict=True)
+            0.0 if math.isnan(value) else routine.departure(time_ms, skew.straight(value))
+            for routine, skew, value in zip(self.routines, self.skews, row, strict=True)
         )
         if self.known_shares[-1] == 0:
             return said
@@ -482,8 +537,17 @@ class Model:
         return said, self.surprise.rarity(time_ms, max(outside))
 
     def freeze(self, rows: Sequence[tuple[int, Row]]) -> None:
-        columns = [[values[i] for _, values in rows] for i in range(self.n_metrics)]
-        self.scales = [Scale.of([v for v in column if not math.isnan(v)]) for column in columns]
+        every = [[values[i] for _, values in rows] for i in range(self.n_metrics)]
+        columns = [[value for value in values if not math.isnan(value)] for values in every]
+        self.skews = [Skew.of(column) for column in columns]
+        self.routines = [
+            Routine(self.season) if skew.unit else routine
+            for skew, routine in zip(self.skews, self.routines, strict=True)
+        ]
+        self.scales = [
+            Scale.of([skew.straight(value) for value in column])
+            for skew, column in zip(self.skews, columns, strict=True)
+        ]
 
     def enter_season(self, time_ms: int, row: Row) -> None:
         for metric, value in zip(self.metrics, row, strict=True):

@@ -41,3 +41,19 @@ def test_without_a_second_scale_that_of_the_first_40_windows_stays() -> None:
         spreads.append(fleet.save(0, 1)["metric.transform.spread"][0, 0, 0])
     assert spreads[0] == pytest.approx(np.std(values[:FIRST_SCORED]))
     assert spreads[1] > 3 * spreads[0]
+
+
+def test_skewed_metrics_are_straightened_or_not() -> None:
+    """The same noise of one long tail; the scale of its values tells."""
+    values = np.exp(np.random.default_rng(1).normal(size=MAX_WARM_UP + 1))
+    units = []
+    for straightens in (False, True):
+        fleet = Fleet(ModelSettings(1, MINUTES_MS, n_trees=2, parts=ALL_PARTS._replace(straightens=straightens)))
+        fleet.add(np.zeros(1, np.uint64))
+        times_ms = MINUTES_MS * np.arange(1, len(values) + 1)
+        fleet.observe(
+            np.zeros(1, np.int64), times_ms, values[:, None, None], np.ones((len(values), 1), np.bool_)
+        )
+        units.append(fleet.save(0, 1)["metric.transform.skew.unit"][0, 0])
+    assert units[0] == 0
+    assert units[1] > 0

@@ -68,6 +68,21 @@ def test_a_job_that_does_not_come_departs() -> None:
     assert departures(calm).max() < 1.2
 
 
+def test_a_job_that_is_early_or_late_departs_from_nothing() -> None:
+    """A slot to either side, every day; when it does not come at all it does, though its edges have moved all along."""
+    random = np.random.default_rng(2)
+    usual = days(16)
+    usual[np.arange(len(usual)) % DAY // 4 == 5] -= 80
+    for day in range(16):
+        start = day * DAY + 20 + int(random.integers(-1, 2))
+        usual[start : start + 4] += 80
+        if day == 13:
+            job = slice(start, start + 4)
+    assert departures(usual).max() < 1.2
+    usual[job] -= 80
+    assert departures(usual)[job].max() > 1.2
+
+
 @pytest.mark.parametrize("kind", ["normal", "standard_cauchy", "walk"])
 def test_noise_of_any_kind_breaks_records_rarely(kind: str) -> None:
     """In a fortnight after the first week, few of fifteen entities have a departure of half again the record."""

@@ -36,7 +36,7 @@ class Bench:
 
     def freeze(self, rows: NDArray[np.float64]) -> None:
         for index, record in enumerate(self.metric):
-            freeze_scale(record["transform"], rows[:, index], len(rows), *ROOM)
+            freeze_scale(record["transform"], rows[:, index], len(rows), True, *ROOM)  # noqa: FBT003 - kernels have no keywords
 
     def enter(self, rows: NDArray[np.float64], start: int = 0) -> list[bool]:
         """Push rows an hour apart; return which were novel."""

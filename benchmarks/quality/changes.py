@@ -38,6 +38,7 @@ CHANGES: dict[str, Change] = {
     "seasonal residual": without_part(has_residual=False),
     "means and residual": without_part(has_means=False, has_residual=False),
     "scale frozen a second time": without_part(freezes_again=False),
+    "long sides of skewed metrics straightened": without_part(straightens=False),
     "discount by the mean score": without_rule(uses_mean=False),
     "discount by a season ago": without_rule(uses_season=False),
     "novel values are not excused": without_rule(uses_novelty=False),

@@ -10,16 +10,16 @@ from detector.model.budget import UNLIMITED
 STRONG = 1.5
 """Discounted score that makes an alarm by itself: white noise reaches it once in some 20,000 windows."""
 
-LASTING = 0.4
+LASTING = 0.32
 """Mean discounted score over the last windows that makes an alarm: noise scores high one window at a time, what
 happens to a machine lasts."""
 
 SUPPORTED = 0.45
 """Discounted score that makes an alarm when the value supports it."""
 
-DEPARTED = 0.2
+DEPARTED = 0.25
 """How far beyond the record a departure makes an alarm, in units of the record: noise of whatever kind soon has a
-record that it hardly ever exceeds by a fifth."""
+record that it hardly ever exceeds by a quarter."""
 
 YOUTH = 1.2
 """What all bars are higher by at first, falling to 0 in five days: the sample is small, the long means have hardly

@@ -21,11 +21,14 @@ class Parts(NamedTuple):
     freezes_again
         Whether the scale is frozen once more after 192 to 319 windows, and everything replayed; else that of the
         first 40 windows stays.
+    straightens
+        Whether the long side of metrics whose noise is skewed is made to grow as a logarithm.
     """
 
     has_means: bool = True
     has_residual: bool = True
     freezes_again: bool = True
+    straightens: bool = True
 
 
 ALL_PARTS = Parts()

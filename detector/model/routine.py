@@ -19,6 +19,10 @@ SEASON_WEIGHT = 0.2
 LEVEL_WEIGHT = 1.0 / 12.0
 """Weight of the newest window in the level: weekends and what stays become routine within hours."""
 
+MIN_SLOTS_LATE = 24
+"""What comes once a season may come a slot early or late, where a slot is a small part of the season: no window departs
+from its routine that only does what the slot before or after it does."""
+
 LASTING_WINDOWS = 12
 LASTING_WEIGHT = 2.0 / (LASTING_WINDOWS + 1.0)
 """Weight of the newest departure in the lasting one: that of a mean over twelve windows."""
@@ -30,6 +34,10 @@ must not become routine at once, but what comes every day must."""
 NEWS = 3.0
 """A departure counts when it is more than so many times what lasted around this time a season ago: what went silent for
 good must not alarm every day because its days no longer have a shape."""
+
+STRIKING = 1.5
+"""A lasting departure so many times the record counts also when what lasted a season ago was more than nothing, but no
+record: a job that comes a little early or late every day must be missed when it does not come."""
 
 ROUNDING = 1e-9
 """A departure below this share of the value is none: a metric without noise is only as exact as its arithmetic."""
@@ -45,9 +53,9 @@ OVER = 0.5
 BROKEN = 1.2
 """A departure so many times the record is taken for an anomaly."""
 
-BROKEN_GROWTH = 1.02
+BROKEN_GROWTH = 1.05
 """What an anomaly does to the record, whatever its size: it must not hide the next one, but what keeps on happening
-must become ordinary. Ten of the rarest events raise it by a fifth."""
+must become ordinary. Four of the rarest events raise it by a fifth."""
 
 MEMORY_MS = 365 * DAY_MS
 """How slowly records fade. Faster, each weekend would be an event again: of a month, a quarter is gone in a week."""
@@ -106,6 +114,8 @@ class Place(NamedTuple):
         Number of the slot of local time.
     here, neighbour, nearness
         Place of the slot in the season, that of the neighbour it is nearer to, and how near, 0 to 0.5.
+    late
+        Slots by which what belongs to this one may be early or late.
     weight
         Weight of a window in the shape.
     kept
@@ -120,6 +130,7 @@ class Place(NamedTuple):
     here: int
     neighbour: int
     nearness: float
+    late: int
     weight: float
     kept: float
     youth: float
@@ -158,7 +169,7 @@ def _reset_record(record: Record) -> None:
 def place_of(rhythm: Rhythm, interval_ms: int, slot: int, into_ms: int) -> Place:
     """Return the place in the season of a window that ends `into_ms` milliseconds into the slot number `slot`."""
     if rhythm.lag == 0:
-        return Place(slot, NO_PLACE, NO_PLACE, 0.0, 0.0, 1.0, 0.0, 0)
+        return Place(slot, NO_PLACE, NO_PLACE, 0.0, 0, 0.0, 1.0, 0.0, 0)
     here = slot % rhythm.lag
     off = into_ms / rhythm.slot_ms - 0.5
     return Place(
@@ -166,6 +177,7 @@ def place_of(rhythm: Rhythm, interval_ms: int, slot: int, into_ms: int) -> Place
         here,
         (here + 1) % rhythm.lag if off > 0.0 else (here - 1) % rhythm.lag,
         abs(off),
+        1 if rhythm.lag >= MIN_SLOTS_LATE else 0,
         SEASON_WEIGHT * min(1.0, interval_ms / rhythm.slot_ms),
         1.0 - interval_ms / MEMORY_MS,
         max(YOUTH_MS / interval_ms, MIN_YOUTH_WINDOWS),
@@ -197,7 +209,21 @@ def departure_of(shape: Shape, model: int, metric: int, routine: Record, place: 
     if abs(departure) < ROUNDING * abs(value):
         departure = 0.0
     past = _past_of(shape.past[model, metric], routine, place)
-    return _learn(mean, routine, place, past, departure)
+    single = _beyond(mean, place, said, value - routine["level"])
+    if single < ROUNDING * abs(value):
+        single = 0.0
+    return _learn(mean, routine, place, past, departure, single)
+
+
+@inner
+def _beyond(mean: NDArray[np.float64], place: Place, said: float, above_level: float) -> float:
+    """Return how far a value lies outside what is said here and what the shape is in the slots around."""
+    low = high = said
+    for slot in range(place.here - place.late, place.here + place.late + 1):
+        other = mean[slot % mean.shape[0]]
+        if not np.isnan(other):
+            low, high = min(low, other), max(high, other)
+    return max(above_level - high, 0.0) + max(low - above_level, 0.0)
 
 
 @inner
@@ -216,16 +242,19 @@ def _past_of(past: NDArray[np.float64], routine: Record, place: Place) -> float:
 
 
 @inner
-def _learn(mean: NDArray[np.float64], routine: Record, place: Place, past: float, departure: float) -> float:
+def _learn(
+    mean: NDArray[np.float64], routine: Record, place: Place, past: float, departure: float, single: float
+) -> float:
     """Return how many times the record this departure, or the lasting one, is; enter it everywhere."""
     routine["n_departures"] += 1
     is_young = routine["n_departures"] <= place.youth
     routine["lasting"] += LASTING_WEIGHT * (departure - routine["lasting"])
-    single, lasting = abs(departure), abs(routine["lasting"])
+    lasting = abs(routine["lasting"])
+    most_lasting = routine["lasting_record"]["most"]
     single_times = _compare(routine["single_record"], single, is_young, place.kept)
     lasting_times = _compare(routine["lasting_record"], lasting, is_young, place.kept)
     times = single_times if single > NEWS * past else 0.0
-    if lasting > NEWS * past:
+    if lasting > NEWS * past or (past <= most_lasting and lasting_times > STRIKING):
         times = max(times, lasting_times)
     routine["top"] = max(routine["top"], lasting)
     routine["level"] += LEVEL_WEIGHT * departure

@@ -15,14 +15,16 @@ from detector.model.bars import FATIGUE_STEP, Bars
 from detector.model.budget import height_of, spent
 from detector.model.season import HOUR_MS, Record
 
-LASTING_WEIGHT = 2.0 / 25.0
-"""Weight of the newest discounted score in their lasting mean: the one of a mean over 24 windows."""
+LASTING_MS = 4 * HOUR_MS
+MIN_LASTING_WINDOWS, MAX_LASTING_WINDOWS = 24, 48
+"""Time over which discounted scores are averaged: what happens to a machine lasts for hours. Not fewer windows, or few
+scores make an alarm; and not more, for what windows of a minute show should not take hours."""
 
 COMMON = 0.8
 """What a score is compared with where the model's own mean is turned off: the mean of white noise."""
 
-RARE = 5.0
-"""Rarity of a value that supports a score: one in 150 of the values outside the band, which itself holds 95 %."""
+RARE = 6.0
+"""Rarity of a value that supports a score: one in 400 of the values outside the band, which itself holds 95 %."""
 
 YOUTH_MS = 5 * 24 * HOUR_MS
 MIN_YOUTH_WINDOWS, MAX_YOUTH_WINDOWS = 256, 1440
@@ -88,6 +90,8 @@ class Pace(NamedTuple):
         What is left of echo and fatigue a step later.
     youth_windows
         Scores over which the bars of a young model come down.
+    lasting_weight
+        Weight of the newest discounted score in their lasting mean.
     """
 
     time_decay: float
@@ -96,6 +100,7 @@ class Pace(NamedTuple):
     echo_kept: float
     fatigue_kept: float
     youth_windows: float
+    lasting_weight: float
 
 
 class Verdict(NamedTuple):
@@ -127,6 +132,7 @@ def make_pace(time_decay: float, step_ms: int) -> Pace:
         _kept(step_ms, ECHO_DECAY_MS),
         _kept(step_ms, FATIGUE_DECAY_MS),
         min(max(YOUTH_MS / step_ms, MIN_YOUTH_WINDOWS), MAX_YOUTH_WINDOWS),
+        2.0 / (min(max(LASTING_MS / step_ms, MIN_LASTING_WINDOWS), MAX_LASTING_WINDOWS) + 1.0),
     )
 
 
@@ -177,7 +183,7 @@ def judge(
     is_meant = alarm["n_scores"] >= MEANT_AFTER
     before = alarm["lasting"]
     if is_meant:
-        alarm["lasting"] += LASTING_WEIGHT * (score - usual - before)
+        alarm["lasting"] += pace.lasting_weight * (score - usual - before)
     height = height_of(alarm["level"], bars.weekly_budget)
     bar = height * (min(bars.supported, bars.strong) if rarity >= RARE else bars.strong)
     lasting = height * bars.lasting
@@ -201,7 +207,7 @@ def judge(
         alarm["level"] = spent(alarm["level"], bars.weekly_budget, pace.step_ms, grade > 0.0)
     _enter(alarm, pace, score)
     needed += youth
-    lasting_bar = before + (lasting + needed - before) / LASTING_WEIGHT
+    lasting_bar = before + (lasting + needed - before) / pace.lasting_weight
     # Where scores have been high long enough, or values depart from their routine, any score alarms.
     threshold = 0.0 if departure >= least else max(0.0, usual + min(bar + needed, lasting_bar))
     return Verdict(grade, threshold, trust)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from detector.forest.kernels.kernel import inner
 from detector.model.season import Record
+from detector.model.skew import SKEW, measure_skew, reset_skew, sort, straightened
 
 SHORT, MEDIUM, LONG = 4, 16, 64
 """Values behind the three means: each four times the last, so a disturbance
@@ -42,6 +43,7 @@ COLUMNS = np.dtype(
         ("last", np.float64),
         ("lowest", np.float64),
         ("highest", np.float64),
+        ("skew", SKEW),
         ("feature", np.float64, (N_COLUMNS,)),
         ("center", np.float64, (N_COLUMNS,)),
         ("spread", np.float64, (N_COLUMNS,)),
@@ -83,6 +85,7 @@ def reset_scale(columns: Record) -> None:
     """Forget the scale of a metric."""
     columns["center"][:] = np.nan
     columns["spread"][:] = 0.0
+    reset_skew(columns["skew"])
 
 
 @inner
@@ -104,12 +107,13 @@ def freeze_scale(
     columns: Record,
     values: NDArray[np.float64],
     n_rows: int,
+    straightens: bool,  # noqa: FBT001 - kernels have no keywords
     known: NDArray[np.float64],
     means: NDArray[np.float64],
 ) -> None:
     """Set the scale of a metric's columns from the first `n_rows` of its values, float64, NaN = missing.
 
-    `known` and `means` are working memory of at least as many elements. Modified in place.
+    If it `straightens`, skewed ones are. `known` and `means` are working memory of at least as many elements. Modified in place.
     """
     n_known = 0
     for row in range(n_rows):
@@ -119,11 +123,17 @@ def freeze_scale(
     center, spread = columns["center"], columns["spread"]
     center[:] = np.nan
     spread[:] = 0.0
+    skew = columns["skew"]
+    reset_skew(skew)
+    if straightens:
+        measure_skew(skew, known, n_known, means)
+    for place in range(n_known):
+        known[place] = straightened(skew, known[place])
     if n_known > 0:
         for column in range(RESIDUAL_MEAN):
             _fill_means(known, n_known, SPANS[column], means)
             spread[column] = _deviation(means, n_known)
-            _sort(means, n_known)
+            sort(means, n_known)
             center[column] = 0.5 * means[(n_known - 1) // 2] + 0.5 * means[n_known // 2]
         center[RESIDUAL_MEAN] = 0.0
         spread[RESIDUAL_MEAN] = spread[VALUE]
@@ -138,18 +148,6 @@ def _fill_means(values: NDArray[np.float64], n_values: int, span: int, means: ND
         for index in range(first, place + 1):
             total += values[index]
         means[place] = total / (place + 1 - first)
-
-
-@inner
-def _sort(values: NDArray[np.float64], n_values: int) -> None:
-    """Sort the first values by insertion: they are some hundred, and numba's own sort allocates."""
-    for place in range(1, n_values):
-        value = values[place]
-        hole = place
-        while hole > 0 and values[hole - 1] > value:
-            values[hole] = values[hole - 1]
-            hole -= 1
-        values[hole] = value
 
 
 @inner
@@ -178,12 +176,15 @@ def push(columns: Record, past_low: float, past_high: float, value: float) -> bo
     The range a season ago is (inf, -inf) where there was none. A missing value is not entered: the columns of its
     metric stay what they were.
     """
+    skew = columns["skew"]
+    value = straightened(skew, value)
     novel = _is_novel(value, columns["lowest"], columns["highest"])
     columns["lowest"] = min(columns["lowest"], value)
     columns["highest"] = max(columns["highest"], value)
     residual = 0.0
     if past_low <= past_high:
-        residual = max(value - past_high, 0.0) + min(value - past_low, 0.0)
+        high, low = straightened(skew, past_high), straightened(skew, past_low)
+        residual = max(value - high, 0.0) + min(value - low, 0.0)
     pushed = columns["pushed"]
     columns["values"][pushed & (SHORT - 1)] = value
     columns["residuals"][pushed & (RESIDUALS - 1)] = residual

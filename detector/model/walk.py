@@ -18,9 +18,10 @@ from detector.forest.kernels.update import score_keeping, take_kept
 from detector.model.bars import Bars
 from detector.model.expected import N_PREDICTORS, forecast, learn, predict
 from detector.model.parts import Parts, mute
-from detector.model.routine import departure_of, place_of
+from detector.model.routine import departure_of, place_of, reset_routine
 from detector.model.season import Record, Rhythm, enter, turn_to
 from detector.model.shingle import push_shingle, write_shingle
+from detector.model.skew import straightened
 from detector.model.state import Lines, Models, ask_for_records, forget_waiting, restart
 from detector.model.surprise import excess_of, rarity_of
 from detector.model.threshold import Pace, Verdict, confidence, judge, make_pace
@@ -303,7 +304,8 @@ def _expect(
             excess = max(excess, excess_of(said, desk.row[metric]))
             learn(band, past_middle, desk.panel, said, desk.row[metric])
             routine = models.metric[model, metric]["routine"]
-            rare = departure_of(models.shape, model, metric, routine, moment, desk.row[metric])
+            value = straightened(models.metric[model, metric]["transform"]["skew"], desk.row[metric])
+            rare = departure_of(models.shape, model, metric, routine, moment, value)
             departure = max(departure, rare)
     record = models.model[model]
     season = record["season"]
@@ -382,12 +384,12 @@ def _second_half(
     first, end = n_points - 1, n_points
     if left == TO_REPLAY:
         first = 0
-        _freeze(models, model, n_points, desk)
+        _freeze(models, plan, model, n_points, desk)
         restart(models, model)
     elif left == TO_CATCH_UP:
         first, end = CATCH_UP * (n_points - PROVISIONAL - 1), CATCH_UP * (n_points - PROVISIONAL)
         if first == 0:
-            _freeze(models, model, PROVISIONAL, desk)
+            _freeze(models, plan, model, PROVISIONAL, desk)
     for index in range(first, end):
         is_now = index + 1 == n_points
         if left != TO_SCORE:
@@ -446,11 +448,15 @@ def _judge(
 
 
 @inner
-def _freeze(models: Models, model: int, n_rows: int, desk: Desk) -> None:
+def _freeze(models: Models, plan: Plan, model: int, n_rows: int, desk: Desk) -> None:
     """Freeze the scale of every metric with the first rows that waited."""
     for metric in range(models.metric.shape[1]):
         columns = models.metric[model, metric]["transform"]
-        freeze_scale(columns, models.waiting.values[model, :, metric], n_rows, desk.known, desk.means)
+        values = models.waiting.values[model, :, metric]
+        freeze_scale(columns, values, n_rows, plan.parts.straightens, desk.known, desk.means)
+        if columns["skew"]["unit"] != 0.0:
+            # Its values are others from now on.
+            reset_routine(models.shape, model, metric, models.metric[model, metric]["routine"])
 
 
 @inner
