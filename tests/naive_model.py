@@ -350,7 +350,9 @@ class Rule:
         long = height * 0.32
         surplus = max(score - excuse - bar, self.lasting - long) - self.youth
         needed = self.echo + self.fatigue + self.youth
-        threshold = max(0.0, excuse + min(bar + needed, before + (long + needed - before) * (self.lasts + 1) / 2))
+        threshold = max(
+            0.0, excuse + min(bar + needed, before + (long + needed - before) * (self.lasts + 1) / 2)
+        )
         ways = [surplus] if surplus >= self.echo + self.fatigue else []
         if departure >= 1 + height * 0.25:
             ways.append(math.log(departure / (1 + height * 0.25)))

@@ -2,7 +2,7 @@
 
 After each kill the detector is started again, and its results are compared with those of a twin that reads the same
 journal and to which nothing ever happens; the journal itself is compared with the documents that had arrived.
-``--kills=2000`` is the soak.
+``--kills=2000 -s`` is the soak, and says how far it is.
 """
 
 from collections.abc import Callable, Iterator
@@ -137,6 +137,7 @@ def test_kills_beside_every_operation_change_nothing(
     first = 1
     while range_.kills < wanted:
         for sweep in SWEEPS:
+            print(f"{range_.kills} of {wanted} kills survived, next: {sweep.__name__}")  # noqa: T201 - a soak takes hours
             length = first
             while sweep(range_, length):
                 length += STRIDE

@@ -48,7 +48,9 @@ def test_skewed_metrics_are_straightened_or_not() -> None:
     values = np.exp(np.random.default_rng(1).normal(size=MAX_WARM_UP + 1))
     units = []
     for straightens in (False, True):
-        fleet = Fleet(ModelSettings(1, MINUTES_MS, n_trees=2, parts=ALL_PARTS._replace(straightens=straightens)))
+        fleet = Fleet(
+            ModelSettings(1, MINUTES_MS, n_trees=2, parts=ALL_PARTS._replace(straightens=straightens))
+        )
         fleet.add(np.zeros(1, np.uint64))
         times_ms = MINUTES_MS * np.arange(1, len(values) + 1)
         fleet.observe(

@@ -27,7 +27,9 @@ def draw(kind: str, random: np.random.Generator) -> NDArray[np.float64]:
         "counts": lambda: random.poisson(5, N_VALUES).astype(float),
         "rare counts": lambda: random.poisson(0.1, N_VALUES).astype(float),
         "idle and bursts": lambda: 2 + 0.1 * random.normal(size=N_VALUES) + 40 * bursts,
-        "a job of an hour": lambda: 100 + random.normal(size=N_VALUES) + 80 * (np.arange(N_VALUES) // 12 == 7),
+        "a job of an hour": lambda: (
+            100 + random.normal(size=N_VALUES) + 80 * (np.arange(N_VALUES) // 12 == 7)
+        ),
         "constant": lambda: np.full(N_VALUES, 3.0),
         "log-normal": lambda: np.exp(random.normal(size=N_VALUES)),
         "log-normal, daily": lambda: np.exp(random.normal(size=N_VALUES) + day),

@@ -17,8 +17,8 @@ AROUND, FAR_AROUND = 9, 25
 """Values whose median is the level at the one in their middle: what lasts longer than half of them is no noise."""
 
 SKEWED = 2.6
-"""Noise is skewed when the outer quarter of one side lies so many times as far from the median as that of the other: 1 for
-symmetric noise, 2.4 for exponential, 3.5 for log-normal."""
+"""Noise is skewed when the outer quarter of one side lies so many times as far from the median as that of the other: 1
+for symmetric noise, 2.4 for exponential, 3.5 for log-normal."""
 
 BURSTS = 7.0
 """What is so much more skewed, against the level around it from afar, has no tail but a second state."""

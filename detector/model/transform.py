@@ -113,7 +113,8 @@ def freeze_scale(
 ) -> None:
     """Set the scale of a metric's columns from the first `n_rows` of its values, float64, NaN = missing.
 
-    If it `straightens`, skewed ones are. `known` and `means` are working memory of at least as many elements. Modified in place.
+    If it `straightens`, skewed metrics are. `known` and `means` are working memory of at least as many elements.
+    Modified in place.
     """
     n_known = 0
     for row in range(n_rows):
