@@ -24,8 +24,7 @@ def compared_with(basis: int, interval_ms: int) -> str:
         if span == 1:
             return f"the {duration_text(interval_ms)} before"
         return f"the last {duration_text(span * interval_ms)}"
-    rhythm = rhythm_of(interval_ms)
-    is_week = abs(rhythm.lag * rhythm.slot_ms - WEEK_MS) < DAY_MS
+    is_week = _is_week(interval_ms)
     if predictor == SEASON_MIDDLE:
         if interval_ms >= DAY_MS:
             return "the same day last week"
@@ -33,6 +32,16 @@ def compared_with(basis: int, interval_ms: int) -> str:
     if predictor == SEASON_STEP:
         return "the course of last week" if is_week else "the course of yesterday"
     return ""
+
+
+def season_of(interval_ms: int) -> str:
+    """Return what repeats itself for windows of a length: the day, the week."""
+    return "week" if _is_week(interval_ms) else "day"
+
+
+def _is_week(interval_ms: int) -> bool:
+    rhythm = rhythm_of(interval_ms)
+    return abs(rhythm.lag * rhythm.slot_ms - WEEK_MS) < DAY_MS
 
 
 def duration_text(length_ms: int) -> str:

@@ -6,7 +6,7 @@ an argument and touches only the two execution times.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -14,10 +14,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from detector.comparison import compared_with
+from detector.comparison import compared_with, season_of
 from detector.layout import Layout, Names, flat_name, layout_of
 from detector.partition import ScoredEntry
-from detector.reason import Seen, direction, sentence
+from detector.reason import Seen, Wording, direction, sentence
 from detector.roster import Entity, Roster, result_key
 from features.windows import Interval
 
@@ -195,25 +195,33 @@ class DocumentMaker:
         self._layouts[form] = layout
         return layout
 
-    def _compared_with(self, basis: int) -> str:
-        return compared_with(basis, self.interval.milliseconds)
+    @cached_property
+    def _wording(self) -> Wording:
+        length_ms = self.interval.milliseconds
+        return Wording(partial(compared_with, interval_ms=length_ms), season_of(length_ms))
 
     def _alarm_text(self, scored_entry: ScoredEntry, window: int, column: int) -> bytes:
         """Return the fields of an alarm without braces. Alarms are rare: no need of a layout."""
         entry, scored = scored_entry.entry, scored_entry.scored
-        columns = (
-            entry.values, scored.expected, scored.lower, scored.upper, scored.contribution, scored.basis,
-        )  # fmt: skip
-        values, expected, lower, upper, share, basis = (array[window, column].tolist() for array in columns)
-        is_silent = bool(entry.doc_counts[window, column] <= 0)
-        seen = Seen(values, expected, lower, upper, share, basis, is_silent)
+        at = window, column
+        seen = Seen(
+            values=entry.values[at].tolist(),
+            expected=scored.expected[at].tolist(),
+            lower=scored.lower[at].tolist(),
+            upper=scored.upper[at].tolist(),
+            contribution=scored.contribution[at].tolist(),
+            basis=scored.basis[at].tolist(),
+            departed=scored.departed[at].tolist(),
+            routine=scored.routine[at].tolist(),
+            is_silent=bool(entry.doc_counts[at] <= 0),
+        )
         sides = map(direction, seen.values, seen.expected)
         fields = {
             "relevant_attribution": self._names.nested(seen.contribution),
             "expected_values": [{"likelihood": 1.0, "value_list": self._names.nested(seen.expected)}],
             "contribution": self._names.flat(seen.contribution),
             "direction": self._names.flat(list(sides)),
-            "reason": sentence(self.feature_names, seen, self._compared_with),
+            "reason": sentence(self.feature_names, seen, self._wording),
         }
         return orjson.dumps(fields)[1:-1]
 

@@ -11,6 +11,13 @@ TIMES_FROM = 2.0
 """A value so many times the expected one is told by the ratio."""
 
 
+NEVER_SO_FAR = "further than ever before"
+
+AT_ONCE = 1
+SIDES = {2: "above", 3: "below"}
+"""Codes of departures: of this value; of the last dozen of them, to one side (see `detector.model.routine`)."""
+
+
 class Seen(NamedTuple):
     """What a window held; sequences have one element a feature, NaN = not known.
 
@@ -22,6 +29,9 @@ class Seen(NamedTuple):
         Share of each feature in the alarm.
     basis
         What each expectation was made from, codes as in `ScoredBlock.basis`.
+    departed, routine
+        What departed from the routine of each feature further than ever before, codes as in `ScoredBlock.departed`, and
+        what its value is by that routine.
     is_silent
         Whether there was no document at all.
     """
@@ -32,24 +42,40 @@ class Seen(NamedTuple):
     upper: Sequence[float]
     contribution: Sequence[float]
     basis: Sequence[int]
+    departed: Sequence[int]
+    routine: Sequence[float]
     is_silent: bool = False
 
 
-def sentence(names: Sequence[str], seen: Seen, compared_with: Callable[[int], str]) -> str:
+class Wording(NamedTuple):
+    """What windows of a length are compared with, in words.
+
+    Attributes
+    ----------
+    compared_with
+        Puts a basis into words, such as "the last 20 minutes".
+    season
+        What repeats itself, "day" or "week".
+    """
+
+    compared_with: Callable[[int], str]
+    season: str
+
+
+def sentence(names: Sequence[str], seen: Seen, wording: Wording) -> str:
     """Return the reason of an alarm in words.
 
     The features are told in the order of their contribution; one that contributed less than a tenth is left out.
-    `compared_with` puts a basis into words, such as "the last 20 minutes".
     """
     order = sorted(range(len(names)), key=lambda index: -_zero_if_nan(seen.contribution[index]))
     told = [
         index for index in order if index == order[0] or _zero_if_nan(seen.contribution[index]) >= OF_NOTE
     ]
-    clauses = "; ".join(_clause(names[index], seen, index, compared_with) for index in told)
+    clauses = "; ".join(_clause(names[index], seen, index, wording) for index in told)
     return f"no documents: {clauses}" if seen.is_silent else clauses
 
 
-def _clause(name: str, seen: Seen, index: int, compared_with: Callable[[int], str]) -> str:
+def _clause(name: str, seen: Seen, index: int, wording: Wording) -> str:
     value, expected = seen.values[index], seen.expected[index]
     lower, upper = seen.lower[index], seen.upper[index]
     if math.isnan(value):
@@ -59,8 +85,8 @@ def _clause(name: str, seen: Seen, index: int, compared_with: Callable[[int], st
         return f"{name} is {shown}, nothing to compare it with yet"
     usual = _range_text(lower, upper)
     if lower <= value <= upper:
-        return f"{name} is {shown}, within its usual range ({usual}), but the pattern is unusual"
-    basis = compared_with(seen.basis[index])
+        return _within(name, seen, index, usual, wording.season)
+    basis = wording.compared_with(seen.basis[index])
     source = (
         f"{number_text(expected)} expected from {basis}" if basis else f"{number_text(expected)} expected"
     )
@@ -69,6 +95,21 @@ def _clause(name: str, seen: Seen, index: int, compared_with: Callable[[int], st
     if expected > 0.0 and value / expected >= TIMES_FROM:
         return f"{name} is {shown}, {_times_text(value / expected)} the {source} (usually {usual})"
     return f"{name} is {shown}, {direction(value, expected)} the {source} (usually {usual})"
+
+
+def _within(name: str, seen: Seen, index: int, usual: str, season: str) -> str:
+    """Return what is unusual about a value that is nothing unusual after the ones before it."""
+    value, routine, departed = seen.values[index], seen.routine[index], seen.departed[index]
+    shown = number_text(value)
+    if departed == AT_ONCE:
+        side = direction(value, routine) or "off"
+        return f"{name} is {shown}, {side} the {number_text(routine)} it has at this time of {season}, {NEVER_SO_FAR}"
+    if departed in SIDES:
+        side = SIDES[departed]
+        return (
+            f"{name} is {shown} and has for a while been {side} the routine of its {season}, {NEVER_SO_FAR}"
+        )
+    return f"{name} is {shown}, within its usual range ({usual}), but the pattern is unusual"
 
 
 def direction(value: float, expected: float) -> str | None:

@@ -2,8 +2,8 @@
 
 import math
 
-from detector.comparison import compared_with
-from detector.reason import Seen, direction, sentence
+from detector.comparison import compared_with, season_of
+from detector.reason import Seen, Wording, direction, sentence
 from detector.roster import result_key
 
 
@@ -78,11 +78,11 @@ def found(maker, scored_entry, window, column):
         fields["direction"] = {
             name.replace(".", "_"): side for name, side in zip(maker.feature_names, sides, strict=True)
         }
-        seen = Seen(*numbers.values(), share, scored.basis[at].tolist(), is_silent=is_silent)
+        codes = (each[at].tolist() for each in (scored.basis, scored.departed, scored.routine))
+        seen = Seen(*numbers.values(), share, *codes, is_silent=is_silent)
         interval_ms = maker.interval.milliseconds
-        fields["reason"] = sentence(
-            maker.feature_names, seen, lambda basis: compared_with(basis, interval_ms)
-        )
+        wording = Wording(lambda basis: compared_with(basis, interval_ms), season_of(interval_ms))
+        fields["reason"] = sentence(maker.feature_names, seen, wording)
     return fields
 
 

@@ -68,6 +68,8 @@ def scored_entry(status, grade=0.0, *, n_features=2, value=1.5, expected=2.5, ki
         upper=each(expected + 1),
         contribution=each(1 / n_features if is_alarm else NAN),
         basis=np.full((1, 1, n_features), 1, np.uint8),
+        departed=np.zeros((1, 1, n_features), np.uint8),
+        routine=each(NAN),
         status=np.array([[status]], np.uint8),
     )
     return ScoredEntry(1, entry, scored, (count == 0) & ~np.isnan(entry.values))
@@ -264,7 +266,7 @@ def test_windows_come_entity_by_entity_in_ascending_order():
         np.ones(shape, np.int64),
     )
     flat, cubic = np.zeros(shape), np.zeros((*shape, 2))
-    scored = ScoredBlock(flat, flat, flat, flat, cubic, cubic, cubic, cubic, cubic.astype(np.uint8), status)
+    scored = ScoredBlock(*(flat,) * 4, *(cubic,) * 4, *(cubic.astype(np.uint8),) * 2, cubic, status)
     roster = Roster()
     roster.add((("a", "x"), ("b", "x"), ("c", "x")))
     found = [
@@ -296,8 +298,10 @@ def test_documents_are_those_of_the_naive_twin(features, categories, seed, kind)
     status = draw.integers(0, 4, shape).astype(np.uint8)
     grade = np.where(status == SCORED, np.maximum(0, draw.normal(0, 1, shape)), np.nan)
     single = numbers(*shape), grade, numbers(*shape), numbers(*shape)
-    basis = draw.integers(0, 7, every).astype(np.uint8)
-    scored = ScoredBlock(*single, *(numbers(*every) for _ in range(4)), basis, status)
+    basis, departed = (draw.integers(0, most, every).astype(np.uint8) for most in (7, 4))
+    scored = ScoredBlock(
+        *single, *(numbers(*every) for _ in range(4)), basis, departed, numbers(*every), status
+    )
     ends, rows = np.arange(1, n_windows + 1) * HOUR_MS, draw.permutation(n_entities).astype(np.int32)
     entry = JournalEntry(kind, ends, (), rows, numbers(*every), draw.integers(0, 3, shape))
     roster = Roster()

@@ -95,6 +95,28 @@ def test_a_planted_anomaly_scores_highest_and_alarms(kind: ModelSettings) -> Non
     check_sane(scored, values)
 
 
+@pytest.mark.parametrize("skewed", [False, True])
+def test_an_alarm_of_a_departure_says_so_and_names_the_metric(*, skewed: bool) -> None:
+    """A job of the second metric that does not come; what is routine is told in units of the values."""
+    random, window = np.random.default_rng(1), np.arange(4032)
+    values = 100 + random.normal(size=(4032, 1, 2))
+    if skewed:
+        values[:, 0, 1] = 100 + np.exp(random.normal(size=4032))
+    job = (window % 288 >= 100) & (window % 288 < 112) & ((window < 3460) | (window > 3460 + 288))
+    values[job, 0, 1] += 400
+    kind = ModelSettings(2, 5 * MINUTE_MS, n_trees=4, sample_size=64)
+    fleet = fleet_of(kind, seeds_for(values))
+    scored = observe(fleet, 5 * MINUTE_MS * (window + 1), values)
+    told = np.flatnonzero(scored.departed[:, 0, 1])
+    assert set(np.flatnonzero(scored.departed.any(axis=(1, 2)))) == set(told)
+    assert told.size > 0
+    assert ((told >= 3556) & (told < 3580)).all()
+    assert (scored.grade[told, 0] > 0).all()
+    assert (scored.contribution[told, 0, 1] > 0.9).all()
+    assert 300 < scored.routine[told[0], 0, 1] < 520
+    assert np.isnan(scored.routine[scored.departed == 0]).all()
+
+
 def test_the_first_score_comes_at_the_fortieth_window() -> None:
     """As in the plugin; confidence is above 0 from there on and grows."""
     times, values = daily(FIVE_MINUTES, 400, 1)

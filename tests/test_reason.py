@@ -4,8 +4,8 @@ from math import inf, nan
 
 import pytest
 
-from detector.comparison import compared_with, duration_text
-from detector.reason import Seen, direction, number_text, sentence
+from detector.comparison import compared_with, duration_text, season_of
+from detector.reason import Seen, Wording, direction, number_text, sentence
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -40,14 +40,18 @@ def tell(
     *,
     share=None,
     basis=None,
+    departed=0,
+    routine=nan,
     interval_ms=5 * MINUTE_MS,
     is_silent=False,
 ):
     """Return the sentence about features, each with its numbers in lists."""
     share = [1.0] * len(names) if share is None else share
     basis = [SEASON] * len(names) if basis is None else basis
-    seen = Seen(values, expected, lower, upper, share, basis, is_silent=is_silent)
-    return sentence(names, seen, lambda code: compared_with(code, interval_ms))
+    told = [departed] * len(names), [routine] * len(names)
+    seen = Seen(values, expected, lower, upper, share, basis, *told, is_silent=is_silent)
+    wording = Wording(lambda code: compared_with(code, interval_ms), season_of(interval_ms))
+    return sentence(names, seen, wording)
 
 
 CASES = {
@@ -92,6 +96,22 @@ CASES = {
     "a pattern": (
         tell(["load"], [5.0], [5.5], [4.0], [7.0]),
         "load is 5, within its usual range (4 to 7), but the pattern is unusual",
+    ),
+    "a job that did not come": (
+        tell(["rows"], [2.0], [2.5], [1.0], [90.0], departed=1, routine=81.25),
+        "rows is 2, below the 81.25 it has at this time of day, further than ever before",
+    ),
+    "a level that does not fit the day": (
+        tell(["load"], [5.0], [5.5], [4.0], [7.0], departed=2, routine=4.5),
+        "load is 5 and has for a while been above the routine of its day, further than ever before",
+    ),
+    "a day that does not fit the week": (
+        tell(["sales"], [90.0], [88.0], [40.0], [120.0], departed=3, routine=111.0, interval_ms=DAY_MS),
+        "sales is 90 and has for a while been below the routine of its week, further than ever before",
+    ),
+    "outside its range and its routine": (
+        tell(["logins"], [90.0], [41.0], [30.0], [55.0], departed=1, routine=40.0, basis=[FOUR]),
+        "logins is 90, 2.2 times the 41 expected from the last 20 minutes (usually 30 to 55)",
     ),
     "daily data": (
         tell(["sales"], [900.0], [500.0], [450.0], [560.0], interval_ms=DAY_MS),

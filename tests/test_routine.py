@@ -6,7 +6,19 @@ import naive_model
 import numpy as np
 import pytest
 
-from detector.model.routine import ROUTINE, Shape, allocate_shape, departure_of, place_of, reset_routine
+from detector.model.routine import (
+    AS_USUAL,
+    AT_ONCE,
+    LASTING_ABOVE,
+    LASTING_BELOW,
+    ROUTINE,
+    Departure,
+    Shape,
+    allocate_shape,
+    departure_of,
+    place_of,
+    reset_routine,
+)
 from detector.model.season import DAY_MS, into_slots, rhythm_of, slots_of
 
 INTERVAL_MS = 900_000
@@ -14,20 +26,23 @@ DAY = DAY_MS // INTERVAL_MS
 RHYTHM = rhythm_of(INTERVAL_MS)
 
 
-def departures(values: np.ndarray, interval_ms: int = INTERVAL_MS) -> np.ndarray:
-    """Return the departure of each value of a metric."""
+def said(values: np.ndarray, interval_ms: int = INTERVAL_MS) -> list[Departure]:
+    """Return what is said of each value of a metric."""
     rhythm = rhythm_of(interval_ms)
     shape: Shape = allocate_shape(1, 1, rhythm)
     routine = np.zeros(1, ROUTINE)[0]
     reset_routine(shape, 0, 0, routine)
     times = 1_400_000_000_000 + interval_ms * np.arange(len(values))
     slots, into_ms = slots_of(rhythm, times), into_slots(rhythm, times)
-    return np.array(
-        [
-            departure_of(shape, 0, 0, routine, place_of(rhythm, interval_ms, slot, into), value)
-            for slot, into, value in zip(slots.tolist(), into_ms.tolist(), values.tolist(), strict=True)
-        ]
-    )
+    return [
+        departure_of(shape, 0, 0, routine, place_of(rhythm, interval_ms, slot, into), value)
+        for slot, into, value in zip(slots.tolist(), into_ms.tolist(), values.tolist(), strict=True)
+    ]
+
+
+def departures(values: np.ndarray, interval_ms: int = INTERVAL_MS) -> np.ndarray:
+    """Return how many times the record each value of a metric departs."""
+    return np.array([departure.times for departure in said(values, interval_ms)])
 
 
 def days(n_days: int, noise: float = 5.0, seed: int = 1) -> np.ndarray:
@@ -52,11 +67,11 @@ def test_departures_are_those_of_the_twin(interval_ms: int, seed: int) -> None:
     values[rng.integers(800, 1400, 4)] *= 40
     values[1200:] += 15
     twin = naive_model.Routine(naive_model.Season(interval_ms))
-    said = [
+    wanted = [
         twin.departure(1_400_000_000_000 + interval_ms * window, value)
         for window, value in enumerate(values.tolist())
     ]
-    np.testing.assert_allclose(departures(values, interval_ms), said, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(departures(values, interval_ms), wanted, rtol=1e-7, atol=1e-9)
 
 
 def test_a_job_that_does_not_come_departs() -> None:
@@ -91,6 +106,22 @@ def test_noise_of_any_kind_breaks_records_rarely(kind: str) -> None:
     values = np.cumsum(rng.normal(size=shape), axis=1) if kind == "walk" else getattr(rng, kind)(size=shape)
     broken = [departures(one).max() > 1.5 for one in values]
     assert np.mean(broken) <= (0.6 if kind == "standard_cauchy" else 0.1)
+
+
+def test_it_says_what_departed_from_what() -> None:
+    """A job that does not come at once, with the value that its time has; a shift that stays, to its side."""
+    values = days(14)
+    values[12 * DAY + 20 : 12 * DAY + 24] -= 80
+    at_once = said(values)[12 * DAY + 21]
+    assert at_once.kind == AT_ONCE
+    assert at_once.usual == pytest.approx(days(14, noise=0.0)[12 * DAY + 21], abs=15)
+    for sign, kind in ((1, LASTING_ABOVE), (-1, LASTING_BELOW)):
+        values = days(14)
+        values[12 * DAY :] += sign * 12
+        kinds = {one.kind for one in said(values)[12 * DAY : 12 * DAY + 24]}
+        assert kind in kinds
+        assert kinds <= {AS_USUAL, AT_ONCE, kind}
+    assert {one.kind for one in said(days(14, noise=0.0)[:DAY])} == {AS_USUAL}
 
 
 def test_an_anomaly_hides_neither_the_next_one_nor_itself_a_day_later() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detector.model.skew import SKEW, measure_skew, straightened
+from detector.model.skew import SKEW, bent, measure_skew, straightened
 
 N_VALUES = 256
 
@@ -86,6 +86,16 @@ def test_straightened_log_normal_noise_is_about_symmetric() -> None:
     assert above < 3 * below
 
 
+@pytest.mark.parametrize("unit", [0.0, 0.5, -2.0])
+def test_bent_is_the_way_back(unit: float) -> None:
+    """On both sides."""
+    skew = np.zeros(1, SKEW)[0]
+    skew["middle"], skew["unit"] = 3.0, unit
+    values = np.array([-1e6, -1.0, 3.0, 3.1, 80.0])
+    there_and_back = [bent(skew, straightened(skew, value)) for value in values.tolist()]
+    np.testing.assert_allclose(there_and_back, values, rtol=1e-9)
+
+
 def test_a_few_values_say_nothing() -> None:
     """The scale of the first forty windows is taken of values as they are."""
     assert skew_of(np.exp(np.random.default_rng(5).normal(size=100)))["unit"] == 0
@@ -101,3 +111,4 @@ def test_extreme_values_stay_numbers_in_order(unit: float) -> None:
     said = [straightened(skew, value) for value in values]
     assert np.isfinite(said).all()
     assert said == sorted(said)
+    assert np.isfinite([bent(skew, value) for value in said]).all()

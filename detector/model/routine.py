@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.forest.kernels.kernel import inner
+from detector.model.records import RECORD, compare, reset_record
 from detector.model.season import DAY_MS, NO_SLOT, Record, Rhythm
 
 SEASON_WEIGHT = 0.2
@@ -47,24 +48,11 @@ MIN_YOUTH_WINDOWS = 720
 """Departures from which the first records are made: with the day of the first shape a week, so that a weekend is among
 them, and enough for a record to mean something."""
 
-OVER = 0.5
-"""A run of departures is over when they fall below this share of the record; what it reached then enters the record."""
-
-BROKEN = 1.2
-"""A departure so many times the record is taken for an anomaly."""
-
-BROKEN_GROWTH = 1.05
-"""What an anomaly does to the record, whatever its size: it must not hide the next one, but what keeps on happening
-must become ordinary. Four of the rarest events raise it by a fifth."""
-
 MEMORY_MS = 365 * DAY_MS
 """How slowly records fade. Faster, each weekend would be an event again: of a month, a quarter is gone in a week."""
 
 MOST_TIMES = 1e6
 """A departure is at most so many times the record."""
-
-RECORD = np.dtype([("most", np.float64), ("run", np.float64)], align=True)
-"""The largest departure on record, and what the run of windows at hand has reached, 0 when there is none."""
 
 ROUTINE = np.dtype(
     [
@@ -99,6 +87,28 @@ class Shape(NamedTuple):
 
     mean: NDArray[np.float64]
     past: NDArray[np.float64]
+
+
+AS_USUAL, AT_ONCE, LASTING_ABOVE, LASTING_BELOW = 0, 1, 2, 3
+"""What departed: nothing, this value, or the last dozen of them, to one side."""
+
+
+class Departure(NamedTuple):
+    """How far a value, or the last dozen of them, departs from the routine.
+
+    Attributes
+    ----------
+    times
+        How many times the record, 0 while there is none, and where there is no season.
+    usual
+        What the value is by the routine, NaN where that is not known.
+    kind
+        What departed by so much.
+    """
+
+    times: float
+    usual: float
+    kind: int
 
 
 NO_PLACE = -1
@@ -155,14 +165,8 @@ def reset_routine(shape: Shape, model: int, metric: int, routine: Record) -> Non
     routine["lasting"] = 0.0
     routine["slot"] = NO_SLOT
     routine["top"] = 0.0
-    _reset_record(routine["single_record"])
-    _reset_record(routine["lasting_record"])
-
-
-@inner
-def _reset_record(record: Record) -> None:
-    record["most"] = 0.0
-    record["run"] = 0.0
+    reset_record(routine["single_record"])
+    reset_record(routine["lasting_record"])
 
 
 @inner
@@ -186,13 +190,12 @@ def place_of(rhythm: Rhythm, interval_ms: int, slot: int, into_ms: int) -> Place
 
 
 @inner
-def departure_of(shape: Shape, model: int, metric: int, routine: Record, place: Place, value: float) -> float:
-    """Return how many times the record a value, or the last dozen of them, departs from the routine; learn the value.
-
-    0 while there is no record to compare with, and where there is no season.
-    """
+def departure_of(
+    shape: Shape, model: int, metric: int, routine: Record, place: Place, value: float
+) -> Departure:
+    """Return how far a value departs from the routine, and learn the value."""
     if place.here == NO_PLACE:
-        return 0.0
+        return Departure(0.0, np.nan, AS_USUAL)
     mean = shape.mean[model, metric]
     if np.isnan(mean[place.here]):
         mean[place.here] = 0.0
@@ -202,17 +205,19 @@ def departure_of(shape: Shape, model: int, metric: int, routine: Record, place: 
     if routine["new_slot"] == place.slot:
         routine["n_new"] += 1
         mean[place.here] += (value - routine["level"] - said) / routine["n_new"]
-        return 0.0
+        return Departure(0.0, np.nan, AS_USUAL)
     if not np.isnan(mean[place.neighbour]):
         said += place.nearness * (mean[place.neighbour] - said)
-    departure = value - said - routine["level"]
+    usual = said + routine["level"]
+    departure = value - usual
     if abs(departure) < ROUNDING * abs(value):
         departure = 0.0
     past = _past_of(shape.past[model, metric], routine, place)
     single = _beyond(mean, place, said, value - routine["level"])
     if single < ROUNDING * abs(value):
         single = 0.0
-    return _learn(mean, routine, place, past, departure, single)
+    times, kind = _learn(mean, routine, place, past, departure, single)
+    return Departure(times, usual, kind)
 
 
 @inner
@@ -244,39 +249,26 @@ def _past_of(past: NDArray[np.float64], routine: Record, place: Place) -> float:
 @inner
 def _learn(
     mean: NDArray[np.float64], routine: Record, place: Place, past: float, departure: float, single: float
-) -> float:
-    """Return how many times the record this departure, or the lasting one, is; enter it everywhere."""
+) -> tuple[float, int]:
+    """Return how many times the record this departure, or the lasting one, is, and which; enter it everywhere."""
     routine["n_departures"] += 1
     is_young = routine["n_departures"] <= place.youth
     routine["lasting"] += LASTING_WEIGHT * (departure - routine["lasting"])
     lasting = abs(routine["lasting"])
     most_lasting = routine["lasting_record"]["most"]
-    single_times = _compare(routine["single_record"], single, is_young, place.kept)
-    lasting_times = _compare(routine["lasting_record"], lasting, is_young, place.kept)
+    single_times = compare(routine["single_record"], single, is_young, place.kept)
+    lasting_times = compare(routine["lasting_record"], lasting, is_young, place.kept)
     times = single_times if single > NEWS * past else 0.0
-    if lasting > NEWS * past or (past <= most_lasting and lasting_times > STRIKING):
-        times = max(times, lasting_times)
+    kind = AT_ONCE if times >= 1.0 else AS_USUAL
+    is_news = lasting > NEWS * past or (past <= most_lasting and lasting_times > STRIKING)
+    if is_news and lasting_times > times:
+        times = lasting_times
+        if kind == AS_USUAL:
+            kind = LASTING_ABOVE if routine["lasting"] > 0.0 else LASTING_BELOW
     routine["top"] = max(routine["top"], lasting)
     routine["level"] += LEVEL_WEIGHT * departure
     if not is_young:
         most = max(MOST_LEARNT * routine["single_record"]["most"], past)
         departure = min(max(departure, -most), most)
     mean[place.here] += place.weight * departure
-    return min(times, MOST_TIMES)
-
-
-@inner
-def _compare(record: Record, size: float, is_young: bool, kept: float) -> float:  # noqa: FBT001 - kernels have no keywords
-    """Return how many times the record a departure is, and enter it."""
-    record["most"] *= kept
-    most = record["most"]
-    if is_young:
-        record["most"] = max(most, size)
-        return 0.0
-    if size > OVER * most:
-        record["run"] = max(record["run"], size)
-    elif record["run"] > 0.0:
-        is_broken = most > 0.0 and record["run"] > BROKEN * most
-        record["most"] = BROKEN_GROWTH * most if is_broken else max(most, record["run"])
-        record["run"] = 0.0
-    return size / most if most > 0.0 else 0.0
+    return min(times, MOST_TIMES), kind

@@ -119,3 +119,16 @@ def straightened(skew: Record, value: float) -> float:
         return value
     ratio = distance / unit if abs(distance) < FARTHEST * min(abs(unit), 1.0) else FARTHEST
     return float(middle + unit * np.log1p(ratio))
+
+
+@inner
+def bent(skew: Record, straight: float) -> float:
+    """Return the value that `straightened` makes this of."""
+    middle, unit = skew["middle"], skew["unit"]
+    distance = straight - middle
+    if unit == 0.0 or distance * np.sign(unit) <= 0.0:
+        return straight
+    reach = distance / unit
+    if reach >= np.log(FARTHEST) - np.log(abs(unit)):
+        return float(np.sign(unit) * FARTHEST)
+    return float(middle + unit * np.expm1(reach))

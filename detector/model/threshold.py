@@ -114,11 +114,14 @@ class Verdict(NamedTuple):
         The score that an alarm would have taken.
     trust
         Of alarms like this one the share that is right, 0..1; 1 where there is none.
+    departed
+        Whether a departure from the routine makes the alarm, whatever the score.
     """
 
     grade: float
     threshold: float
     trust: float
+    departed: bool
 
 
 @inner
@@ -195,7 +198,8 @@ def judge(
     )
     # Records are a memory of their own: neither echo nor fatigue nor youth count.
     least = 1.0 + height * bars.departed
-    strength = np.log(departure / least) if departure >= least else -np.inf
+    departed = departure >= least
+    strength = np.log(departure / least) if departed else -np.inf
     if surplus >= needed:
         strength = max(strength, surplus)
     grade, trust = 0.0, 1.0
@@ -209,8 +213,8 @@ def judge(
     needed += youth
     lasting_bar = before + (lasting + needed - before) / pace.lasting_weight
     # Where scores have been high long enough, or values depart from their routine, any score alarms.
-    threshold = 0.0 if departure >= least else max(0.0, usual + min(bar + needed, lasting_bar))
-    return Verdict(grade, threshold, trust)
+    threshold = 0.0 if departed else max(0.0, usual + min(bar + needed, lasting_bar))
+    return Verdict(grade, threshold, trust, departed)
 
 
 @inner

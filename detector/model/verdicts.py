@@ -24,6 +24,9 @@ class ScoredBlock(NamedTuple):
     basis
         What the expected value was made from, uint8, shape (n_windows, n_models, n_features): 0 = nothing, else one
         more than the number of the predictor that spoke (see `detector.model.expected`).
+    departed, routine
+        Where departures from the routine of a metric make an alarm: what departed, uint8, codes as in
+        `detector.model.routine`, and what the value is by the routine, float64; else 0 and NaN; same shape.
     status
         uint8, shape (n_windows, n_models). 0 absent: no row, or one that is not newer than the model. 1
         warming up: a row without score, because the model has seen fewer than 40. 2 scored. 3 missing: a row whose
@@ -39,6 +42,8 @@ class ScoredBlock(NamedTuple):
     upper: NDArray[np.float64]
     contribution: NDArray[np.float64]
     basis: NDArray[np.uint8]
+    departed: NDArray[np.uint8]
+    routine: NDArray[np.float64]
     status: NDArray[np.uint8]
 
 
@@ -55,5 +60,7 @@ def empty_block(shape: tuple[int, ...]) -> ScoredBlock:
         upper=np.full(shape, np.nan),
         contribution=np.full(shape, np.nan),
         basis=np.zeros(shape, np.uint8),
+        departed=np.zeros(shape, np.uint8),
+        routine=np.full(shape, np.nan),
         status=np.zeros(rows, np.uint8),
     )

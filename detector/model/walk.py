@@ -10,18 +10,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.forest.kernels.attribute import attribute_prepared
 from detector.forest.kernels.kernel import inner, kernel
 from detector.forest.kernels.prepare import NO_SLOT, Ahead, prepare_query
-from detector.forest.kernels.scratch import Scratch, make_scratch
+from detector.forest.kernels.scratch import Scratch
 from detector.forest.kernels.update import score_keeping, take_kept
+from detector.model.attribution import attribute_departures, attribute_score
 from detector.model.bars import Bars
-from detector.model.expected import N_PREDICTORS, forecast, learn, predict
+from detector.model.desk import Desk, make_desk
+from detector.model.expected import forecast, learn, predict
 from detector.model.parts import Parts, mute
-from detector.model.routine import departure_of, place_of, reset_routine
+from detector.model.routine import AS_USUAL, departure_of, place_of, reset_routine
 from detector.model.season import Record, Rhythm, enter, turn_to
 from detector.model.shingle import push_shingle, write_shingle
-from detector.model.skew import straightened
+from detector.model.skew import bent, straightened
 from detector.model.state import Lines, Models, ask_for_records, forget_waiting, restart
 from detector.model.surprise import excess_of, rarity_of
 from detector.model.threshold import Pace, Verdict, confidence, judge, make_pace
@@ -89,65 +90,6 @@ class Rows(NamedTuple):
     into_ms: NDArray[np.int64]
     values: NDArray[np.float64]
     present: NDArray[np.bool_]
-
-
-class Desk(NamedTuple):
-    """Working memory of one row.
-
-    Attributes
-    ----------
-    row
-        Cleaned values of the row at hand, float64, shape (n_metrics,).
-    panel
-        What the predictors say, float64, shape (6,).
-    novel
-        Whether one of the values is novel, bool, shape (1,).
-    rarity, departure
-        How rarely values fall so far outside their bands, and depart so from their routine, float64, shape (1,).
-    point
-        The forest's input, float32, shape (n_columns,).
-    high, low, tree_high, tree_low
-        Attribution per column, of all trees and of one, float64, shape (n_columns,).
-    known, means
-        Values and means of the rows that waited, float64, shape (most rows,).
-    scratch
-        The forest's own.
-    """
-
-    row: NDArray[np.float64]
-    panel: NDArray[np.float64]
-    novel: NDArray[np.bool_]
-    rarity: NDArray[np.float64]
-    departure: NDArray[np.float64]
-    point: NDArray[np.float32]
-    high: NDArray[np.float64]
-    low: NDArray[np.float64]
-    tree_high: NDArray[np.float64]
-    tree_low: NDArray[np.float64]
-    known: NDArray[np.float64]
-    means: NDArray[np.float64]
-    scratch: Scratch
-
-
-@kernel
-def make_desk(models: Models) -> Desk:
-    """Return working memory for these models."""
-    n_columns = models.forest.points.shape[3]
-    return Desk(
-        np.empty(models.metric.shape[1]),
-        np.empty(N_PREDICTORS),
-        np.zeros(1, np.bool_),
-        np.zeros(1),
-        np.zeros(1),
-        np.empty(n_columns, np.float32),
-        np.empty(n_columns),
-        np.empty(n_columns),
-        np.empty(n_columns),
-        np.empty(n_columns),
-        np.empty(MAX_WARM_UP),
-        np.empty(MAX_WARM_UP),
-        make_scratch(models.forest),
-    )
 
 
 @kernel
@@ -289,7 +231,7 @@ def _expect(
 
     How far they fell outside is compared with a season ago and with what is usual, and they with their routine.
     """
-    excess = departure = 0.0
+    excess = 0.0
     moment = place_of(plan.rhythm, plan.interval_ms, rows.slots[window], rows.into_ms[window])
     for metric in range(desk.row.shape[0]):
         band = models.metric[model, metric]["expected"]
@@ -300,18 +242,19 @@ def _expect(
         scored.lower[window, place, metric] = said.lower
         scored.upper[window, place, metric] = said.upper
         scored.basis[window, place, metric] = said.basis
+        desk.times[metric] = 0.0
         if not np.isnan(desk.row[metric]):
             excess = max(excess, excess_of(said, desk.row[metric]))
             learn(band, past_middle, desk.panel, said, desk.row[metric])
             routine = models.metric[model, metric]["routine"]
             value = straightened(models.metric[model, metric]["transform"]["skew"], desk.row[metric])
-            rare = departure_of(models.shape, model, metric, routine, moment, value)
-            departure = max(departure, rare)
+            departure = departure_of(models.shape, model, metric, routine, moment, value)
+            desk.times[metric], desk.usual[metric] = departure.times, departure.usual
+            desk.kind[metric] = departure.kind
     record = models.model[model]
     season = record["season"]
     desk.rarity[0] = rarity_of(record["surprise"], excess - season["past_top_excess"])
     season["top_excess"] = max(season["top_excess"], excess)
-    desk.departure[0] = departure
 
 
 @inner
@@ -398,7 +341,7 @@ def _second_half(
         now = ahead if is_now else Ahead(NO_SLOT, ahead.scratch, NO_SLOT)
         score = score_keeping(models.forest, model, desk.scratch, now)
         # Rows that waited were compared with bands and routines when they came; only the last is at hand.
-        rarity, departure = (desk.rarity[0], desk.departure[0]) if is_now else (0.0, 0.0)
+        rarity, departure = (desk.rarity[0], _largest(desk.times)) if is_now else (0.0, 0.0)
         has_past = is_now or left == TO_REPLAY
         verdict = _judge(models, plan, pace, model, time_ms, score, rarity, departure, has_past, desk)
         if is_now:
@@ -407,11 +350,23 @@ def _second_half(
             scored.grade[window, place] = verdict.grade
             scored.threshold[window, place] = verdict.threshold
             scored.confidence[window, place] = verdict.trust * confidence(n_points, course["quality"], pace)
-            if verdict.grade > 0.0:
-                _attribute(models, model, desk, scored.contribution, window, place)
+            if verdict.grade > 0.0 and verdict.departed:
+                _tell_departures(models, model, desk, scored, window, place)
+            elif verdict.grade > 0.0:
+                shares = scored.contribution[window, place]
+                attribute_score(models.forest, model, desk.scratch, desk.columns, shares)
         take_kept(models.forest, model, desk.scratch, pace.time_decay)
     if left == TO_REPLAY:
         forget_waiting(models.waiting, model)
+
+
+@inner
+def _largest(times: NDArray[np.float64]) -> float:
+    """Return the largest departure. The method of arrays would count references."""
+    largest = 0.0
+    for metric in range(times.shape[0]):
+        largest = max(largest, times[metric])
+    return largest
 
 
 @inner
@@ -485,19 +440,13 @@ def _take_up(
 
 
 @inner
-def _attribute(
-    models: Models, model: int, desk: Desk, contribution: NDArray[np.float64], window: int, place: int
+def _tell_departures(
+    models: Models, model: int, desk: Desk, scored: ScoredBlock, window: int, place: int
 ) -> None:
-    """Write the share of every metric in a score: the attribution of its columns over the whole."""
-    high, low = desk.high, desk.low
-    attribute_prepared(models.forest, model, desk.scratch, high, low, desk.tree_high, desk.tree_low)
-    n_metrics = desk.row.shape[0]
-    width = high.shape[0] // n_metrics
-    total = 0.0
-    for column in range(high.shape[0]):
-        total += high[column] + low[column]
-    for metric in range(n_metrics):
-        part = 0.0
-        for column in range(metric * width, (metric + 1) * width):
-            part += high[column] + low[column]
-        contribution[window, place, metric] = part / total if total > 0.0 else 1.0 / n_metrics
+    """Write which metrics departed from their routine further than ever, and what that is in their own units."""
+    attribute_departures(desk.times, scored.contribution[window, place])
+    for metric in range(desk.times.shape[0]):
+        if desk.times[metric] > 1.0 and desk.kind[metric] != AS_USUAL:
+            skew = models.metric[model, metric]["transform"]["skew"]
+            scored.departed[window, place, metric] = desk.kind[metric]
+            scored.routine[window, place, metric] = bent(skew, desk.usual[metric])
