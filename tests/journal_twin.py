@@ -1,6 +1,7 @@
 """What a result index must hold: every entry of the journal scored once, in order, where nothing ever happens."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from arrivals import Arrivals, end_ms, window_of
@@ -92,6 +93,14 @@ class JournalTwin:
         missing, doubled = sorted(own.keys() - torn.keys()), sorted(torn.keys() - own.keys())
         assert torn == own, f"results differ: missing {missing[:5]}, too many {doubled[:5]}"
         return len(own)
+
+    def drop_results(self, before_ms: int) -> None:
+        """Delete the months of results that ended before a moment, of both: a node holds some hundred of them."""
+        oldest = f"{datetime.fromtimestamp(before_ms / 1000, UTC):%Y.%m}"
+        for prefix in (self._prefix, self._own_prefix):
+            found = self._client.indices.get(index=f"{prefix}-results-*", ignore_unavailable=True)
+            for index in [name for name in found if name.rpartition("-")[2] < oldest]:
+                self._client.indices.delete(index=index)
 
     def _written(self, prefix: str, condition: dict[str, Any]) -> Documents:
         self._client.indices.refresh(index=f"{prefix}-results-*")
