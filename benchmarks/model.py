@@ -22,11 +22,11 @@ INTERVAL_MS = 300_000
 START_MS = 1_400_000_100_000 // INTERVAL_MS * INTERVAL_MS
 N_STREAMS = 8
 N_TRAIN = 3_000
-N_FRESH = 8_000
+N_FRESH = 34_000
 """Windows behind the training: none is seen twice."""
 
 REPEATS = 15
-HOT_WINDOWS = 400
+HOT_WINDOWS = 2_000
 N_COLD = 2_000
 """Models of each side: 250 MB of forests, many times the last-level cache."""
 

@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
     parser.addoption(
-        "--kills", default=100, type=int, help="how many kills test_faults.py is to survive; 2000 is a soak"
+        "--kills", default=160, type=int, help="how many kills test_faults.py is to survive; 2000 is a soak"
     )
 
 

@@ -17,8 +17,9 @@ from detector.model.arrays import check, copy_onto, named_arrays
 from detector.model.bars import DEFAULT_BARS, Bars
 from detector.model.parts import ALL_PARTS, Parts
 from detector.model.plugin_settings import PLUGIN_SHINGLE, TrcfSettings
+from detector.model.prefetch import lines_of
 from detector.model.season import Rhythm, into_slots, rhythm_of, slots_of
-from detector.model.state import Models, allocate_models, begin, lines_of
+from detector.model.state import Models, allocate_models, begin
 from detector.model.transform import N_COLUMNS
 from detector.model.verdicts import ScoredBlock, empty_block
 from detector.model.walk import MAX_WARM_UP, Plan, Rows, walk

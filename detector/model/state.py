@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from detector.forest.kernels.kernel import inner, kernel
 from detector.forest.kernels.update import reset
-from detector.forest.kernels.vector import prefetch_words
 from detector.forest.state import ForestShape, ForestState, allocate
 from detector.model.expected import BAND, reset_band
 from detector.model.routine import ROUTINE, Shape, allocate_shape, reset_routine
@@ -83,13 +82,6 @@ class Models(NamedTuple):
     forest: ForestState
 
 
-class Lines(NamedTuple):
-    """The memory of the records as words, for asking for it ahead: float64, shape (n_models, words a model)."""
-
-    model: NDArray[np.float64]
-    metric: NDArray[np.float64]
-
-
 def allocate_models(
     n_models: int, n_metrics: int, rhythm: Rhythm, shingle_size: int, n_waiting: int, shape: ForestShape
 ) -> Models:
@@ -107,22 +99,6 @@ def allocate_models(
         ),
         forest=allocate(shape, n_models),
     )
-
-
-def lines_of(models: Models) -> Lines:
-    """Return the memory of the records of these models."""
-    n_models = len(models.model)
-    return Lines(
-        *(records.reshape(n_models, -1).view(np.float64) for records in (models.model, models.metric))
-    )
-
-
-@inner
-def ask_for_records(lines: Lines, model: int) -> None:
-    """Ask for what every point of a model needs beside the forest."""
-    for array in lines:
-        words = array.shape[1]
-        prefetch_words(array, model * words, words)
 
 
 @kernel

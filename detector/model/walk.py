@@ -19,11 +19,12 @@ from detector.model.bars import Bars
 from detector.model.desk import Desk, make_desk
 from detector.model.expected import forecast, learn, predict
 from detector.model.parts import Parts, mute
+from detector.model.prefetch import Lines, ask_for_past, ask_for_records, ask_for_shape
 from detector.model.routine import AS_USUAL, departure_of, place_of, reset_routine
 from detector.model.season import Record, Rhythm, enter, turn_to
 from detector.model.shingle import push_shingle, write_shingle
 from detector.model.skew import bent, straightened
-from detector.model.state import Lines, Models, ask_for_records, forget_waiting, restart
+from detector.model.state import Models, forget_waiting, restart
 from detector.model.surprise import excess_of, rarity_of
 from detector.model.threshold import Pace, Verdict, confidence, judge, make_pace
 from detector.model.transform import N_COLUMNS, clean, freeze_scale, push, write_columns
@@ -166,7 +167,7 @@ def _first_half(
     """Say what is expected, learn what came, and take the point down the trees; return what is left to do."""
     place, window = divmod(cell, rows.end_times_ms.shape[0])
     if window == 0 and place + 2 < rows.models.shape[0]:
-        ask_for_records(lines, rows.models[place + 2])
+        _ask_ahead(models, lines, plan, rows, rows.models[place + 2])
     model, time_ms = rows.models[place], rows.end_times_ms[window]
     course = models.model[model]["course"]
     if not rows.present[window, place] or time_ms <= course["last_ms"]:
@@ -200,6 +201,16 @@ def _first_half(
     _enter_season(models, model, desk)
     _describe(models, plan, model, desk)
     return TO_SCORE
+
+
+@inner
+def _ask_ahead(models: Models, lines: Lines, plan: Plan, rows: Rows, model: int) -> None:
+    """Ask for what the first window of a model needs beside the forest."""
+    slot, into_ms = rows.slots[0], rows.into_ms[0]
+    ask_for_records(lines, model)
+    ask_for_shape(models.shape, model, place_of(plan.rhythm, plan.interval_ms, slot, into_ms))
+    if plan.rhythm.lag > 0 and into_ms < plan.interval_ms:
+        ask_for_past(models.ring, plan.rhythm, model, slot)
 
 
 @inner
