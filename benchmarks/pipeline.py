@@ -28,6 +28,9 @@ from storage.node import HEAP, EmbeddedNode
 PRODUCTION = ("-XX:TieredStopAtLevel=4", "-XX:-UseSerialGC", "-XX:+UseG1GC")
 """A node that runs for long: both compilers and the usual collector, unlike the embedded node's own flags."""
 
+BREAKER = {"indices.breaker.total.use_real_memory": "true"}
+"""Requests are refused by what the heap holds, as they usually are."""
+
 N_HISTORY = 40
 N_JOURNALED = 64
 N_WARM_ENTITIES, N_WARM_WINDOWS = 1_000, 100
@@ -149,7 +152,7 @@ def main() -> None:
     parser.add_argument("--heap", default=HEAP)
     options = parser.parse_args()
     warm_up()
-    with EmbeddedNode(heap=options.heap, jvm_flags=PRODUCTION) as node:
+    with EmbeddedNode(heap=options.heap, jvm_flags=PRODUCTION, settings=BREAKER) as node:
         warm_up_node(node)
         for row in options.rows or ROWS:
             for n_features in options.features:

@@ -123,6 +123,14 @@ def test_the_node_never_runs_as_root_and_listens_where_it_was_told(embedded_node
     assert port in {address.port for address in listening}
 
 
+def test_garbage_makes_no_node_refuse_requests(embedded_node_factory: Factory) -> None:
+    """The breaker counts what requests reserve, up to 70 % of the heap, not what the heap holds, up to 95 %."""
+    with OpenSearch(embedded_node_factory().url) as client:
+        (found,) = client.nodes.stats(metric="breaker,jvm")["nodes"].values()
+        share = found["breakers"]["parent"]["limit_size_in_bytes"] / found["jvm"]["mem"]["heap_max_in_bytes"]
+        assert share == pytest.approx(0.7, abs=0.01)
+
+
 def test_a_killed_owner_takes_its_node_along(embedded_node_factory: Factory, node_folder: Path) -> None:
     """SIGKILL leaves the owner no time to do anything about it; the folder can be used again, here afresh."""
     with owner_of(node_folder) as owner:

@@ -21,6 +21,9 @@ SETTINGS: Mapping[str, str] = {
     "node.portsfile": "true",  # the node writes the ports that it got into its log folder
     # the disk of a laptop is often fuller than the watermarks of a production cluster allow
     "cluster.routing.allocation.disk.threshold_enabled": "false",
+    # Counted by what requests reserve: the serial collector lets garbage lie until the heap is full, and the breaker
+    # that looks at the heap would refuse requests for minutes because of it.
+    "indices.breaker.total.use_real_memory": "false",
 }
 
 JVM_FLAGS = (
