@@ -10,12 +10,12 @@ OF_NOTE = 0.1
 TIMES_FROM = 2.0
 """A value so many times the expected one is told by the ratio."""
 
-
 NEVER_SO_FAR = "further than ever before"
 
 AT_ONCE = 1
 SIDES = {2: "above", 3: "below"}
-"""Codes of departures: of this value; of the last dozen of them, to one side (see `detector.model.routine`)."""
+"""Codes of departures: of this value; of the last dozen of them, to one side. Those of `detector.model.routine` once
+more, held together by a test: who reads results must not wait for the compiler of kernels."""
 
 
 class Seen(NamedTuple):

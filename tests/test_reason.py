@@ -5,7 +5,8 @@ from math import inf, nan
 import pytest
 
 from detector.comparison import compared_with, duration_text, season_of
-from detector.reason import Seen, Wording, direction, number_text, sentence
+from detector.model import routine
+from detector.reason import AT_ONCE, SIDES, Seen, Wording, direction, number_text, sentence
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -188,3 +189,9 @@ def test_a_direction_is_a_side_of_the_expected_value():
     assert [direction(*pair) for pair in ((2, 1), (1, 2), (1, 1), (nan, 1), (1, nan), (inf, 1))] == [
         "above", "below", None, None, None, "above",
     ]  # fmt: skip
+
+
+def test_codes_of_departures_are_those_of_the_routine():
+    """Reasons know them by number."""
+    assert routine.AT_ONCE == AT_ONCE
+    assert {routine.LASTING_ABOVE: "above", routine.LASTING_BELOW: "below"} == SIDES
