@@ -310,12 +310,12 @@ class Rule:
     lasting: float = 0.0
     budget: float = 0.0
     level: float = 0.0
+    told: bool = False
 
-    @property
-    def youth(self) -> float:
-        """What bars are higher by in the first five days, of at least 256 and at most 1,440 windows."""
-        days = min(max(5 * DAY_MS / self.season.interval_ms, 256), 1440)
-        return 1.2 * max(0.0, 1 - self.n_scores / days)
+    def youth(self, days: int) -> float:
+        """Return what a bar is higher by in the first days: at least 256 windows, at most those of five minutes."""
+        windows = min(max(days * DAY_MS / self.season.interval_ms, 256), days * 288)
+        return 1.2 * max(0.0, 1 - self.n_scores / windows)
 
     @property
     def lasts(self) -> float:
@@ -346,20 +346,22 @@ class Rule:
         if self.n_scores >= 32:
             self.lasting += 2 / (self.lasts + 1) * (score - excuse - before)
         height = 2**self.level
-        bar = height * (0.45 if rarity >= 6 else 1.5)
-        long = height * 0.32
-        surplus = max(score - excuse - bar, self.lasting - long) - self.youth
-        needed = self.echo + self.fatigue + self.youth
-        threshold = max(
-            0.0, excuse + min(bar + needed, before + (long + needed - before) * (self.lasts + 1) / 2)
+        rested = not self.alarms or time_ms - self.alarms[-1][0] > min(
+            6 * HOUR_MS, 72 * self.season.interval_ms
         )
+        bar = height * (0.6 if rarity >= 7 else 1.55) + self.youth(5)
+        long = height * 0.32 + self.youth(8)
+        needed = self.echo + self.fatigue
+        enough = [bar + needed]
+        if not self.told:
+            enough.append(before + (long + needed - before) * (self.lasts + 1) / 2)
+        threshold = max(0.0, excuse + min(enough))
+        self.told = self.lasting >= height * 0.32 and (self.told or not rested)
+        surplus = max(score - excuse - bar, -math.inf if self.told else self.lasting - long)
         ways = [surplus] if surplus >= self.echo + self.fatigue else []
         if departure >= 1 + height * 0.25:
             ways.append(math.log(departure / (1 + height * 0.25)))
             threshold = 0.0
-        rested = not self.alarms or time_ms - self.alarms[-1][0] > min(
-            6 * HOUR_MS, 72 * self.season.interval_ms
-        )
         grade, trust = 0.0, 1.0
         if rested and self.n_scores >= 32 and ways:
             grade = 1 - math.exp(-max(ways) - 0.1)
@@ -367,6 +369,7 @@ class Rule:
             self.alarms.append((time_ms, grade))
             self.echo = max(self.echo, *ways)
             self.fatigue += 0.1
+            self.told = True
         if self.budget and self.n_scores >= 32:
             gained = (grade > 0) - self.budget * self.season.interval_ms / (7 * DAY_MS)
             self.level = min(max(self.level + gained / 4, -1), 3)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from detector.model.bars import DEFAULT_BARS, DEPARTED, LASTING, STRONG, SUPPORTED, YOUTH, Bars, bars_of
+from detector.model.pace import make_pace
 from detector.model.season import (
     DAY_MS,
     HOUR_MS,
@@ -18,7 +19,7 @@ from detector.model.season import (
     slots_of,
     turn_to,
 )
-from detector.model.threshold import ALARM, COMMON, RARE, Verdict, confidence, judge, make_pace, reset_alarm
+from detector.model.threshold import ALARM, COMMON, RARE, Verdict, confidence, judge, reset_alarm
 
 INTERVAL_MS = 300_000
 CALM = 0.8
@@ -29,7 +30,7 @@ PACE = make_pace(DECAY, INTERVAL_MS)
 class Bench:
     """A rule that has seen calm scores for longer than it is young."""
 
-    def __init__(self, interval_ms: int = INTERVAL_MS, n_calm: int = 1500, bars: Bars = DEFAULT_BARS) -> None:
+    def __init__(self, interval_ms: int = INTERVAL_MS, n_calm: int = 2400, bars: Bars = DEFAULT_BARS) -> None:
         self.bars = bars
         self.interval_ms = interval_ms
         self.rhythm = rhythm_of(interval_ms)
@@ -92,6 +93,27 @@ def test_scores_that_last_alarm_at_a_lower_level() -> None:
         lonely.wait(2)
 
 
+def test_what_lasts_makes_one_alarm_until_it_has_been_over() -> None:
+    """However long; an alarm follows when it begins again, if not in the rest after the last one."""
+
+    def alarms(bench: Bench, hours: int, value: float) -> int:
+        return sum(bench.score(value).grade > 0 for _ in range(12 * hours))
+
+    high = CALM + 2 * LASTING
+    bars = Bars(uses_echo=False, fatigue_step=0.0, uses_season=False)
+    bench = Bench(bars=bars)
+    assert alarms(bench, 20, high) == 1
+    assert alarms(bench, 5, CALM) == 0
+    assert alarms(bench, 20, high) == 1
+    in_rest = Bench(bars=bars)
+    assert in_rest.score(5.0).grade > 0
+    in_rest.wait(1)
+    assert alarms(in_rest, 20, high) == 0
+    assert in_rest.score(high).threshold > CALM + 1
+    again = Bench(bars=bars._replace(tells_once=False))
+    assert alarms(again, 20, high) == 4
+
+
 def test_the_threshold_is_the_score_that_would_have_alarmed() -> None:
     """Also where scores have been high for a while: there less is enough."""
     thresholds = []
@@ -107,13 +129,17 @@ def test_the_threshold_is_the_score_that_would_have_alarmed() -> None:
 
 
 def test_the_bars_of_a_young_model_are_higher() -> None:
-    """They come down in five days; with windows of an hour not before the sample is full."""
+    """They come down in five days, of what lasts in eight; with windows of an hour not before the sample is full."""
     for interval_ms, windows in ((INTERVAL_MS, 1440), (HOUR_MS, 256), (10_000, 1440)):
         bench = Bench(interval_ms=interval_ms, n_calm=windows // 2)
         assert bench.score(CALM).threshold == pytest.approx(CALM + STRONG + YOUTH / 2, abs=0.01)
         assert Bench(interval_ms=interval_ms, n_calm=windows).score(CALM).threshold == pytest.approx(
             CALM + STRONG
         )
+    for n_calm, wanted in ((4 * 288, LASTING + YOUTH / 2), (8 * 288, LASTING)):
+        bench = Bench(n_calm=n_calm, bars=Bars(strong=math.inf))
+        while bench.alarm["lasting"] < wanted:
+            assert bench.score(CALM + 2 * wanted).grade == 0 or bench.alarm["lasting"] >= wanted - 0.01
 
 
 def test_what_an_alarm_takes_falls_with_the_sensitivity() -> None:

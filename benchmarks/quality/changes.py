@@ -50,6 +50,7 @@ CHANGES: dict[str, Change] = {
     "rest after an alarm": without_rule(rests=False),
     "echo of the last alarm": without_rule(uses_echo=False),
     "fatigue": without_rule(fatigue_step=0.0),
+    "one alarm for what lasts": without_rule(tells_once=False),
     "rest, echo and fatigue": without_rule(rests=False, uses_echo=False, fatigue_step=0.0),
     "several time scales: a shingle of 8": lambda settings: replace(settings, shingle_size=8),
     "32 trees: 16": lambda settings: replace(settings, n_trees=16),

@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from detector.model.budget import UNLIMITED
 
-STRONG = 1.5
+STRONG = 1.55
 """Discounted score that makes an alarm by itself: white noise reaches it once in some 20,000 windows."""
 
 LASTING = 0.32
 """Mean discounted score over the last windows that makes an alarm: noise scores high one window at a time, what
 happens to a machine lasts."""
 
-SUPPORTED = 0.45
+SUPPORTED = 0.6
 """Discounted score that makes an alarm when the value supports it."""
 
 DEPARTED = 0.25
@@ -22,8 +22,8 @@ DEPARTED = 0.25
 record that it hardly ever exceeds by a quarter."""
 
 YOUTH = 1.2
-"""What all bars are higher by at first, falling to 0 in five days: the sample is small, the long means have hardly
-moved, and much looks unusual."""
+"""What all bars are higher by at first, falling to 0 in days (see `pace.py`): the sample is small, the long means have
+hardly moved, and much looks unusual."""
 
 FATIGUE_STEP = 0.1
 """Each alarm raises the bar a little for two weeks, so that a series that is always noisy grows quiet."""
@@ -45,6 +45,8 @@ class Bars(NamedTuple):
         Alarms a week that the bars are moved for; 0 = they stay.
     uses_mean, rests
         Whether scores are compared with their own mean or with `COMMON`, and whether an alarm is followed by a rest.
+    tells_once
+        Whether what lasts makes one alarm, until it has been over.
     """
 
     strong: float = STRONG
@@ -59,6 +61,7 @@ class Bars(NamedTuple):
     uses_novelty: bool = True
     uses_mean: bool = True
     rests: bool = True
+    tells_once: bool = True
 
 
 DEFAULT_BARS = Bars()

@@ -1,9 +1,9 @@
 """From a forest's score to an alarm, its grade and the confidence in it.
 
 A score is discounted by what was usual and by what was seen a season ago at this time. What is left makes an alarm
-when it is strong, when it lasts, or when a value fell outside its band as it rarely does; and it must stand out from
-the alarms before it. Whatever the score, values that depart from their routine as never before make one. Knows scores
-and times, neither values nor the forest.
+when it is strong, when it lasts and that has not been told yet, or when a value fell outside its band as it rarely
+does; and it must stand out from the alarms before it. Whatever the score, values that depart from their routine as
+never before make one. Knows scores and times, neither values nor the forest.
 """
 
 from typing import NamedTuple
@@ -13,39 +13,21 @@ import numpy as np
 from detector.forest.kernels.kernel import inner
 from detector.model.bars import FATIGUE_STEP, Bars
 from detector.model.budget import height_of, spent
-from detector.model.season import HOUR_MS, Record
-
-LASTING_MS = 4 * HOUR_MS
-MIN_LASTING_WINDOWS, MAX_LASTING_WINDOWS = 24, 48
-"""Time over which discounted scores are averaged: what happens to a machine lasts for hours. Not fewer windows, or few
-scores make an alarm; and not more, for what windows of a minute show should not take hours."""
+from detector.model.pace import CONFIDENCE_OUTPUT_AFTER, ECHO_DECAY_MS, FATIGUE_DECAY_MS, Pace, kept
+from detector.model.season import Record
 
 COMMON = 0.8
 """What a score is compared with where the model's own mean is turned off: the mean of white noise."""
 
-RARE = 6.0
-"""Rarity of a value that supports a score: one in 400 of the values outside the band, which itself holds 95 %."""
-
-YOUTH_MS = 5 * 24 * HOUR_MS
-MIN_YOUTH_WINDOWS, MAX_YOUTH_WINDOWS = 256, 1440
-"""Time in which the bars of a young model come down. Not before the sample is full, and not later than with windows of
-five minutes."""
+RARE = 7.0
+"""Rarity of a value that supports a score: one in 1,100 of the values outside the band, which itself holds 95 %."""
 
 MEANT_AFTER = 32
 """Scores of a forest before one can be an alarm: those of a nearly empty forest mean nothing, and an alarm among them
 would keep the rule from those that matter."""
 
-ECHO_DECAY_MS = 12 * HOUR_MS
-"""How fast the last alarm's surplus is forgotten: its aftermath must exceed it."""
-
-FATIGUE_DECAY_MS = 14 * 24 * HOUR_MS
-"""How fast what an alarm added to the bars is forgotten."""
-
 GRADE_FLOOR = 0.1
 """An alarm that barely passes gets the grade 1 - exp(-0.1)."""
-
-CONFIDENCE_OUTPUT_AFTER = 32
-"""Windows before confidence leaves 0, as in the plugin's forest."""
 
 CERTAIN_AFTER = 20.0
 """Expected number of forgettings of the whole sample, after which confidence is data quality alone."""
@@ -68,39 +50,12 @@ ALARM = np.dtype(
         ("echo", np.float64),
         ("fatigue", np.float64),
         ("level", np.float64),
+        ("told", np.bool_),
     ],
     align=True,
 )
 """Per model: scores so far and their discounted mean, mean of the last discounted scores, end of the last scored
-window, what alarms have left, and the level of the bars under a budget."""
-
-
-class Pace(NamedTuple):
-    """How fast a fleet forgets, with what would be computed anew for every point.
-
-    Attributes
-    ----------
-    time_decay
-        Rate at which forest and mean score forget, per window.
-    untrained
-        What the confidence lacks at first: exp(time_decay * 32) - 1.
-    step_ms
-        Nominal distance of two windows in milliseconds.
-    echo_kept, fatigue_kept
-        What is left of echo and fatigue a step later.
-    youth_windows
-        Scores over which the bars of a young model come down.
-    lasting_weight
-        Weight of the newest discounted score in their lasting mean.
-    """
-
-    time_decay: float
-    untrained: float
-    step_ms: int
-    echo_kept: float
-    fatigue_kept: float
-    youth_windows: float
-    lasting_weight: float
+window, what alarms have left, the level of the bars under a budget, and whether what lasts has had its alarm."""
 
 
 class Verdict(NamedTuple):
@@ -125,26 +80,6 @@ class Verdict(NamedTuple):
 
 
 @inner
-def make_pace(time_decay: float, step_ms: int) -> Pace:
-    """Return the pace of a fleet."""
-    untrained = np.exp(time_decay * CONFIDENCE_OUTPUT_AFTER) - 1.0
-    return Pace(
-        time_decay,
-        untrained,
-        step_ms,
-        _kept(step_ms, ECHO_DECAY_MS),
-        _kept(step_ms, FATIGUE_DECAY_MS),
-        min(max(YOUTH_MS / step_ms, MIN_YOUTH_WINDOWS), MAX_YOUTH_WINDOWS),
-        2.0 / (min(max(LASTING_MS / step_ms, MIN_LASTING_WINDOWS), MAX_LASTING_WINDOWS) + 1.0),
-    )
-
-
-@inner
-def _kept(elapsed_ms: int, decay_ms: int) -> float:
-    return float(np.exp(-float(elapsed_ms) / decay_ms))
-
-
-@inner
 def reset_alarm(alarm: Record) -> None:
     """Forget the scores and alarms of a model."""
     alarm["n_scores"] = 0
@@ -155,6 +90,7 @@ def reset_alarm(alarm: Record) -> None:
     alarm["echo"] = 0.0
     alarm["fatigue"] = 0.0
     alarm["level"] = 0.0
+    alarm["told"] = False
 
 
 @inner
@@ -178,24 +114,25 @@ def judge(
     another within `rest_ms`.
     """
     _fade(alarm, pace, time_ms)
-    usual = score if alarm["n_scores"] == 0 else alarm["mean_score"]
-    if not bars.uses_mean:
-        usual = COMMON
-    if bars.uses_season and not (novel and bars.uses_novelty):
-        usual = max(usual, past_top_score)
+    usual = _usual(alarm, bars, past_top_score, score, novel)
     is_meant = alarm["n_scores"] >= MEANT_AFTER
     before = alarm["lasting"]
     if is_meant:
         alarm["lasting"] += pace.lasting_weight * (score - usual - before)
-    height = height_of(alarm["level"], bars.weekly_budget)
-    bar = height * (min(bars.supported, bars.strong) if rarity >= RARE else bars.strong)
-    lasting = height * bars.lasting
-    youth = bars.youth * max(0.0, 1.0 - alarm["n_scores"] / pace.youth_windows)
-    surplus = max(score - usual - bar, alarm["lasting"] - lasting) - youth
-    needed = alarm["echo"] + alarm["fatigue"]
     rested = (
         not bars.rests or alarm["last_alarm_ms"] == NEVER_MS or time_ms - alarm["last_alarm_ms"] > rest_ms
     )
+    height = height_of(alarm["level"], bars.weekly_budget)
+    bar = height * (min(bars.supported, bars.strong) if rarity >= RARE else bars.strong)
+    bar += _youth(alarm, bars, pace.youth_windows)
+    lasting_bar = height * bars.lasting
+    was_told = alarm["told"]
+    _tell(alarm, bars, lasting_bar, rested)
+    lasting_bar += _youth(alarm, bars, pace.lasting_youth_windows)
+    surplus = score - usual - bar
+    if not alarm["told"]:
+        surplus = max(surplus, alarm["lasting"] - lasting_bar)
+    needed = alarm["echo"] + alarm["fatigue"]
     # Records are a memory of their own: neither echo nor fatigue nor youth count.
     least = 1.0 + height * bars.departed
     departed = departure >= least
@@ -210,11 +147,49 @@ def judge(
     if is_meant:
         alarm["level"] = spent(alarm["level"], bars.weekly_budget, pace.step_ms, grade > 0.0)
     _enter(alarm, pace, score)
-    needed += youth
-    lasting_bar = before + (lasting + needed - before) / pace.lasting_weight
+    excess = bar + needed
+    if not was_told:
+        excess = min(excess, before + (lasting_bar + needed - before) / pace.lasting_weight)
     # Where scores have been high long enough, or values depart from their routine, any score alarms.
-    threshold = 0.0 if departed else max(0.0, usual + min(bar + needed, lasting_bar))
+    threshold = 0.0 if departed else max(0.0, usual + excess)
     return Verdict(grade, threshold, trust, departed)
+
+
+@inner
+def _usual(
+    alarm: Record,
+    bars: Bars,
+    past_top_score: float,
+    score: float,
+    novel: bool,  # noqa: FBT001 - kernels have no keywords
+) -> float:
+    """Return what the score is compared with: the mean score, or the highest of a season ago."""
+    usual = score if alarm["n_scores"] == 0 else alarm["mean_score"]
+    if not bars.uses_mean:
+        usual = COMMON
+    if bars.uses_season and not (novel and bars.uses_novelty):
+        usual = max(usual, past_top_score)
+    return float(usual)
+
+
+@inner
+def _youth(alarm: Record, bars: Bars, windows: float) -> float:
+    """Return what a bar is higher by that comes down over so many scores."""
+    return float(bars.youth * max(0.0, 1.0 - alarm["n_scores"] / windows))
+
+
+@inner
+def _tell(
+    alarm: Record,
+    bars: Bars,
+    lasting_bar: float,
+    rested: bool,  # noqa: FBT001 - kernels have no keywords
+) -> None:
+    """Note whether what lasts has had its alarm: one given since it began, or that it began in the rest after."""
+    if alarm["lasting"] < lasting_bar or not bars.tells_once:
+        alarm["told"] = False
+    elif not rested:
+        alarm["told"] = True
 
 
 @inner
@@ -224,6 +199,7 @@ def _remember(alarm: Record, bars: Bars, time_ms: int, strength: float) -> None:
         alarm["echo"] = max(alarm["echo"], strength)
     alarm["fatigue"] += bars.fatigue_step
     alarm["last_alarm_ms"] = time_ms
+    alarm["told"] = bars.tells_once
 
 
 @inner
@@ -251,8 +227,8 @@ def _fade(alarm: Record, pace: Pace, time_ms: int) -> None:
             alarm["echo"] *= pace.echo_kept
             alarm["fatigue"] *= pace.fatigue_kept
         else:
-            alarm["echo"] *= _kept(elapsed_ms, ECHO_DECAY_MS)
-            alarm["fatigue"] *= _kept(elapsed_ms, FATIGUE_DECAY_MS)
+            alarm["echo"] *= kept(elapsed_ms, ECHO_DECAY_MS)
+            alarm["fatigue"] *= kept(elapsed_ms, FATIGUE_DECAY_MS)
     alarm["last_ms"] = time_ms
 
 

@@ -18,6 +18,7 @@ from detector.model.attribution import attribute_departures, attribute_score
 from detector.model.bars import Bars
 from detector.model.desk import Desk, make_desk
 from detector.model.expected import forecast, learn, predict
+from detector.model.pace import Pace, make_pace
 from detector.model.parts import Parts, mute
 from detector.model.prefetch import Lines, ask_for_past, ask_for_records, ask_for_shape
 from detector.model.routine import AS_USUAL, departure_of, place_of, reset_routine
@@ -26,7 +27,7 @@ from detector.model.shingle import push_shingle, write_shingle
 from detector.model.skew import bent, straightened
 from detector.model.state import Models, forget_waiting, restart
 from detector.model.surprise import excess_of, rarity_of
-from detector.model.threshold import Pace, Verdict, confidence, judge, make_pace
+from detector.model.threshold import Verdict, confidence, judge
 from detector.model.transform import N_COLUMNS, clean, freeze_scale, push, write_columns
 from detector.model.verdicts import ScoredBlock
 
