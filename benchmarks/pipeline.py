@@ -1,28 +1,34 @@
 """The whole path, from raw documents in a real index to results and checkpoints in others, on one machine.
 
-    python -m benchmarks.pipeline live|cold|history|restart ... [--entities 1000 10000] [--features 1 2] [--ticks 10]
+    python -m benchmarks.pipeline live|rotation|cold|history|restart ... [--entities 1000 10000] [--features 1 2]
 
 An embedded node, the sidecar in this process, translog durability as it is by default (`request`). Windows of a minute
 are played back to back; the raw documents of the next one are indexed in between, untimed. The *floor* is measured in
 the same run: the same pages read and the same documents written by the same client, in as many requests side by side,
 and nothing else. Prints JSON lines; progress on standard error.
 
-`live`: every model has seen 1,500 windows. `cold`: all entities are new and bring 40 windows of history. `history`: one
-entity and 20,000 windows, and 1,000 entities and 500 windows, in one poll. `restart`: 64 windows after `live`, all is
-brought back from the cluster and the next window is scored.
+`live`: every model has seen 1,500 windows. `rotation`: the same with memory for a part of the models; a window is late
+when its tick takes longer than a minute, and lags until all models had their turn. `cold`: all entities are new and
+bring 40 windows of history. `history`: one entity and 20,000 windows, and 1,000 entities and 500 windows, in one poll.
+`restart`: 64 windows after `live`, all is brought back from the cluster and the next window is scored.
 """
 
 import argparse
 import sys
+from collections.abc import Callable
 
 from benchmarks.entities import MINUTE_MS, START_MS, clone, learnt
 from benchmarks.entities import detector as detector_of
 from benchmarks.path import Bench
 from detector.configuration.config import DetectorConfig
 from detector.job import Job
+from detector.memory import Memory
 from detector.model.warm_up import warm_up
 from detector.open import open_job
+from detector.partition import Partition
 from detector.poll import poll
+from detector.rotate import TURN_WINDOWS
+from detector.save import save_partition
 from storage.node import HEAP, EmbeddedNode
 
 PRODUCTION = ("-XX:TieredStopAtLevel=4", "-XX:-UseSerialGC", "-XX:+UseG1GC")
@@ -33,6 +39,9 @@ BREAKER = {"indices.breaker.total.use_real_memory": "true"}
 
 N_HISTORY = 40
 N_JOURNALED = 64
+RESIDENT_SHARE = 0.4
+"""Of the models, in the row `rotation`."""
+
 N_WARM_ENTITIES, N_WARM_WINDOWS = 1_000, 100
 
 
@@ -50,20 +59,45 @@ def warm_up_node(node: EmbeddedNode) -> None:
     bench.close()
 
 
-def warm(bench: Bench) -> tuple[DetectorConfig, Job]:
-    """Return a detector whose models have seen many windows."""
+def warm(bench: Bench, after: Callable[[Partition], None] = lambda _: None) -> tuple[DetectorConfig, Job]:
+    """Return a detector whose models have seen many windows; `after` is called with each partition."""
     config = detector_of(bench.source.name, bench.n_features)
     fleet = learnt(config, 1)
     bench.source.fill([0])
     job = open_job(config, bench.stores, START_MS)
     poll(job, bench.stores, end_of(0))
-    clone(job, fleet)
+    clone(job, fleet, after)
     return config, job
 
 
 def live(bench: Bench, n_ticks: int) -> None:
     """Play windows back to back."""
     _, job = warm(bench)
+    play(bench, job, n_ticks)
+    bench.say_outcome(0, n_ticks + 1)
+
+
+def rotation(bench: Bench, n_ticks: int) -> None:
+    """Play windows back to back where a part of the models fits into memory, and then let the others catch up."""
+
+    def put_to_bed(partition: Partition) -> None:
+        save_partition(partition, bench.stores.checkpoints, every_windows=1)
+        partition.sleep()
+
+    _, job = warm(bench, put_to_bed)
+    every_byte = sum(partition.awake_bytes for partition in job.partitions)
+    job.memory = Memory(int(RESIDENT_SHARE * every_byte))
+    lags = []
+    play(bench, job, n_ticks, lambda window: lags.append((end_of(window) - job.done_ms) // MINUTE_MS))
+    # While everything slept at first, nothing could be in turn.
+    bench.say("lag_windows", "windows", lags[TURN_WINDOWS:])
+    while job.is_behind:
+        poll(job, bench.stores, end_of(n_ticks))
+    bench.say_outcome(0, n_ticks + 1)
+
+
+def play(bench: Bench, job: Job, n_ticks: int, after: Callable[[int], None] = lambda _: None) -> None:
+    """Play windows back to back and print what they took; `after` is called with each."""
     ours, floors = [], []
     for window in range(1, n_ticks + 1):
         bench.source.fill([window])
@@ -72,11 +106,11 @@ def live(bench: Bench, n_ticks: int) -> None:
         if window % 3 == 2:
             floors.append(bench.floor(job, end_of(window - 1), end_of(window)))
         progress(bench, window, ours[-1], floors[-1:])
+        after(window)
     skipped = n_ticks // 4
     bench.say_usage(ours[skipped:], floors[skipped // 3 :], bench.n_entities)
     bench.say_steps(n_ticks)
-    n_late = bench.n_entities * sum(usage.seconds > MINUTE_MS / 1000 for usage in ours)
-    bench.say_outcome(0, n_ticks + 1, n_late)
+    bench.n_late = bench.n_entities * sum(usage.seconds > MINUTE_MS / 1000 for usage in ours)
 
 
 def cold(bench: Bench, _: int) -> None:
@@ -139,7 +173,7 @@ def measure(node: EmbeddedNode, row: str, options: argparse.Namespace, n_feature
 
 
 HISTORIES = ((1, 20_000), (1_000, 500))
-ROWS = {"live": live, "cold": cold, "history": history, "restart": restart}
+ROWS = {"live": live, "rotation": rotation, "cold": cold, "history": history, "restart": restart}
 
 
 def main() -> None:

@@ -67,6 +67,8 @@ class JournalTwin:
     def _generation(self, registration: Registration) -> Followed:
         key = registration.detector_id, registration.generation
         if key not in self._followed:
+            # The generations before are over; their models would fill the memory in a soak.
+            self.forget(registration.detector_id)
             job = Job(DetectorConfig.model_validate(registration.configuration), registration)
             self._followed[key] = Followed(
                 job, [job.empty_partition(log) for log in job.logs[: self._n_logs]]
