@@ -49,6 +49,22 @@ class Season:
         middle, reach = self.slot(time_ms) - self.in_slots(self.lag_ms), self.in_slots(tolerance)
         return range(middle - reach, middle + reach + 1)
 
+    def hour(self, time_ms: int) -> int:
+        """Return the number of the hour of a time, of whole slots, or of the slot where that is longer."""
+        return self.slot(time_ms) // self.slots_an_hour
+
+    @property
+    def slots_an_hour(self) -> int:
+        return max(1, HOUR_MS // self.slot_ms)
+
+    def week_before(self, time_ms: int) -> range:
+        """Hours a week before `time_ms`, one to either side, where the season is a day."""
+        if self.lag_ms != DAY_MS:
+            return range(0)
+        lag = math.ceil(7 * DAY_MS / (self.slots_an_hour * self.slot_ms) - 0.5)
+        middle = self.hour(time_ms) - lag
+        return range(middle - 1, middle + 2)
+
 
 @dataclass
 class Skew:
@@ -90,6 +106,11 @@ def sides(values: Sequence[float]) -> tuple[float, float]:
     return middle - mean(ordered[:quarter]), mean(ordered[-quarter:]) - middle
 
 
+def outside(past: Sequence[float], value: float) -> float:
+    """Return how far a value lies outside the range of others."""
+    return max(value - max(past), min(past) - value, 0.0)
+
+
 @dataclass
 class Metric:
     """History of a metric, without what was missing: what the season has seen; values and residuals of the columns."""
@@ -99,6 +120,8 @@ class Metric:
     seen: list[tuple[int, float]] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     residuals: list[float] = field(default_factory=list)
+    day_error: float = 0.0
+    week_error: float = 0.0
 
     def past(self, time_ms: int, hours: int) -> list[float]:
         slots = self.season.around(time_ms, hours)
@@ -112,7 +135,8 @@ class Metric:
         return value > high + 0.05 * (high - low) or value < low - 0.05 * (high - low)
 
     def push(self, time_ms: int, value: float, *, has_past: bool) -> None:
-        past = [self.skew.straight(old) for old in self.past(time_ms, hours=1)] if has_past else []
+        past = self.compared_with(time_ms, value) if has_past else []
+        past = [self.skew.straight(old) for old in past]
         value = self.skew.straight(value)
         outside = 0.0
         if past and value > max(past):
@@ -121,6 +145,18 @@ class Metric:
             outside = value - min(past)
         self.values.append(value)
         self.residuals.append(outside)
+
+    def compared_with(self, time_ms: int, value: float) -> list[float]:
+        """Values of yesterday, and of a week ago if values have left those by less than half as much lately."""
+        past = self.past(time_ms, hours=1)
+        hours = self.season.week_before(time_ms)
+        week = [old for time, old in self.seen if self.season.hour(time) in hours]
+        if not week:
+            return past
+        if past:
+            self.day_error += (outside(past, value) - self.day_error) / 576
+            self.week_error += (outside(week, value) - self.week_error) / 576
+        return [*past, *week] if self.week_error < self.day_error / 2 else past
 
     def mean(self, span: int) -> float:
         return mean(self.values[-span:])

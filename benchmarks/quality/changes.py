@@ -36,6 +36,7 @@ CHANGES: dict[str, Change] = {
     "nothing (the default)": lambda settings: settings,
     "means over 4, 16 and 64 windows": without_part(has_means=False),
     "seasonal residual": without_part(has_residual=False),
+    "a week ago": without_part(has_week=False),
     "means and residual": without_part(has_means=False, has_residual=False),
     "scale frozen a second time": without_part(freezes_again=False),
     "long sides of skewed metrics straightened": without_part(straightens=False),

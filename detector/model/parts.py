@@ -18,6 +18,8 @@ class Parts(NamedTuple):
         Whether the forest sees the three means of a metric.
     has_residual
         Whether it sees the mean of the seasonal residuals.
+    has_week
+        Whether residuals are measured from a week ago as well where that says more than yesterday.
     freezes_again
         Whether the scale is frozen once more after 192 to 319 windows, and everything replayed; else that of the
         first 40 windows stays.
@@ -27,6 +29,7 @@ class Parts(NamedTuple):
 
     has_means: bool = True
     has_residual: bool = True
+    has_week: bool = True
     freezes_again: bool = True
     straightens: bool = True
 

@@ -61,6 +61,8 @@ class Rhythm(NamedTuple):
         Slots of the ring beyond season and reach.
     rest_ms
         No alarm follows another within so many milliseconds.
+    slots_an_hour, week_lag
+        Slots of an hour, or 1 where slots are longer, and such hours of a week; 0 = the season is not a day.
     """
 
     slot_ms: int
@@ -69,6 +71,8 @@ class Rhythm(NamedTuple):
     score_reach: int
     spare: int
     rest_ms: int
+    slots_an_hour: int
+    week_lag: int
 
 
 MOMENT = np.dtype(
@@ -127,6 +131,7 @@ def rhythm_of(interval_ms: int) -> Rhythm:
         if season_ms >= MIN_WINDOWS_A_SEASON * interval_ms:
             lag_ms = season_ms
     slot_ms = max(MIN_SLOT_MS, interval_ms)
+    slots_an_hour = max(1, HOUR_MS // slot_ms)
 
     def reach(tolerance_ms: int) -> int:
         return _nearest(min(max(tolerance_ms, 2 * interval_ms), MAX_TOLERANCE_MS), slot_ms)
@@ -138,6 +143,8 @@ def rhythm_of(interval_ms: int) -> Rhythm:
         score_reach=reach(SCORE_TOLERANCE_MS),
         spare=SPARE_SLOTS + -(-SET_BACK_MS // slot_ms),
         rest_ms=min(REST_MS, REST_WINDOWS * interval_ms),
+        slots_an_hour=slots_an_hour,
+        week_lag=_nearest(WEEK_MS, slots_an_hour * slot_ms) if lag_ms == DAY_MS else 0,
     )
 
 

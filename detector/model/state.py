@@ -19,6 +19,7 @@ from detector.model.shingle import Shingle, allocate_shingle, reset_shingle
 from detector.model.surprise import SURPRISE, reset_surprise
 from detector.model.threshold import ALARM, reset_alarm
 from detector.model.transform import COLUMNS, reset_columns, reset_scale
+from detector.model.week import HOUR, WEEK, Week, allocate_week, reset_week
 
 COURSE = np.dtype(
     [
@@ -34,12 +35,14 @@ COURSE = np.dtype(
 of values that were not missing."""
 
 MODEL = np.dtype(
-    [("course", COURSE), ("season", MOMENT), ("surprise", SURPRISE), ("alarm", ALARM)], align=True
+    [("course", COURSE), ("season", MOMENT), ("week", HOUR), ("surprise", SURPRISE), ("alarm", ALARM)],
+    align=True,
 )
 """What a model has once."""
 
 METRIC = np.dtype(
-    [("season", RANGE), ("expected", BAND), ("routine", ROUTINE), ("transform", COLUMNS)], align=True
+    [("season", RANGE), ("week", WEEK), ("expected", BAND), ("routine", ROUTINE), ("transform", COLUMNS)],
+    align=True,
 )
 """What a model has for every metric."""
 
@@ -69,13 +72,14 @@ class Models(NamedTuple):
         Records of `MODEL`, shape (n_models,).
     metric
         Records of `METRIC`, shape (n_models, n_metrics).
-    ring, shape, shingle, waiting, forest
+    ring, week, shape, shingle, waiting, forest
         See there.
     """
 
     model: NDArray[np.void]
     metric: NDArray[np.void]
     ring: Ring
+    week: Week
     shape: Shape
     shingle: Shingle
     waiting: Waiting
@@ -90,6 +94,7 @@ def allocate_models(
         model=np.zeros(n_models, MODEL),
         metric=np.zeros((n_models, n_metrics), METRIC),
         ring=allocate_ring(n_models, n_metrics, rhythm),
+        week=allocate_week(n_models, n_metrics, rhythm),
         shape=allocate_shape(n_models, n_metrics, rhythm),
         shingle=allocate_shingle(n_models, n_metrics, shingle_size),
         waiting=Waiting(
@@ -128,6 +133,7 @@ def restart(models: Models, model: int) -> None:
         reset_columns(models.metric[model, metric]["transform"])
     reset_shingle(models.shingle, model)
     reset_season(models.ring, model, models.model[model]["season"], models.metric[model])
+    reset_week(models.week, model, models.model[model]["week"], models.metric[model])
     reset_alarm(models.model[model]["alarm"])
     reset(models.forest, model, models.model[model]["course"]["seed"])
 

@@ -30,6 +30,7 @@ from detector.model.surprise import excess_of, rarity_of
 from detector.model.threshold import Verdict, confidence, judge
 from detector.model.transform import N_COLUMNS, clean, freeze_scale, push, write_columns
 from detector.model.verdicts import ScoredBlock
+from detector.model.week import turn_to_hour, widened
 
 ABSENT, WARMING_UP, SCORED, MISSING = 0, 1, 2, 3
 """Status of a row: not there or not newer than the model; there, but too few before it for a score; scored; there
@@ -176,14 +177,7 @@ def _first_half(
     course["last_ms"] = time_ms
     n_known = clean(rows.values[window, place], desk.row)
     _count(course, n_known / desk.row.shape[0], pace.time_decay)
-    turn_to(
-        models.ring,
-        plan.rhythm,
-        model,
-        models.model[model]["season"],
-        models.metric[model],
-        rows.slots[window],
-    )
+    _turn_to(models, plan.rhythm, model, rows.slots[window])
     _expect(models, plan, rows, model, window, place, scored, desk)
     scored.status[window, place] = WARMING_UP if n_known > 0 else MISSING
     if n_known == 0:
@@ -212,6 +206,14 @@ def _ask_ahead(models: Models, lines: Lines, plan: Plan, rows: Rows, model: int)
     ask_for_shape(models.shape, model, place_of(plan.rhythm, plan.interval_ms, slot, into_ms))
     if plan.rhythm.lag > 0 and into_ms < plan.interval_ms:
         ask_for_past(models.ring, plan.rhythm, model, slot)
+
+
+@inner
+def _turn_to(models: Models, rhythm: Rhythm, model: int, slot: int) -> None:
+    """Look up what was a day and a week before a slot."""
+    record, metrics = models.model[model], models.metric[model]
+    turn_to(models.ring, rhythm, model, record["season"], metrics, slot)
+    turn_to_hour(models.week, rhythm, model, record["week"], metrics, slot)
 
 
 @inner
@@ -280,10 +282,11 @@ def _wait(models: Models, model: int, place: int, time_ms: int, slot: int, desk:
 
 @inner
 def _enter_season(models: Models, model: int, desk: Desk) -> None:
-    """Enter a row into the slot being filled."""
+    """Enter a row into slot and hour being filled."""
     for metric in range(desk.row.shape[0]):
         if not np.isnan(desk.row[metric]):
             enter(models.metric[model, metric]["season"], desk.row[metric])
+            enter(models.metric[model, metric]["week"], desk.row[metric])
 
 
 @inner
@@ -301,6 +304,8 @@ def _enter_columns(
         columns, span = record["transform"], record["season"]
         if not np.isnan(value):
             low, high = (span["past_low"], span["past_high"]) if has_past else (np.inf, -np.inf)
+            if has_past and plan.parts.has_week:
+                low, high = widened(record["week"], low, high, value)
             desk.novel[0] |= push(columns, low, high, value)
         if plan.shingle_size > 0:
             push_shingle(models.shingle, model, metric, columns["last"], columns["pushed"])
@@ -443,8 +448,7 @@ def _take_up(
     for metric in range(models.metric.shape[1]):
         desk.row[metric] = models.waiting.values[model, index, metric]
     if has_past:
-        moment, slot = models.model[model]["season"], models.waiting.slots[model, index]
-        turn_to(models.ring, plan.rhythm, model, moment, models.metric[model], slot)
+        _turn_to(models, plan.rhythm, model, models.waiting.slots[model, index])
     _enter_columns(models, plan, model, desk, has_past)
     if has_past:
         _enter_season(models, model, desk)
