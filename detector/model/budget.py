@@ -9,8 +9,7 @@ alarms and time, neither scores nor values.
 import numpy as np
 
 from detector.forest.kernels.kernel import inner
-
-WEEK_MS = 7 * 24 * 3_600_000
+from detector.model.season import WEEK_MS
 
 UNLIMITED = 0.0
 """Alarms a week that stand for no budget: the bars stay where they are."""
