@@ -385,7 +385,7 @@ class Rule:
         rested = not self.alarms or time_ms - self.alarms[-1][0] > min(
             6 * HOUR_MS, 72 * self.season.interval_ms
         )
-        bar = height * (0.6 if rarity >= 7 else 1.55) + self.youth(5)
+        bar = height * (0.6 if rarity >= 6 else 1.55) + self.youth(5)
         long = height * 0.32 + self.youth(8)
         needed = self.echo + self.fatigue
         enough = [bar + needed]

@@ -19,8 +19,8 @@ from detector.model.season import Record
 COMMON = 0.8
 """What a score is compared with where the model's own mean is turned off: the mean of white noise."""
 
-RARE = 7.0
-"""Rarity of a value that supports a score: one in 1,100 of the values outside the band, which itself holds 95 %."""
+RARE = 6.0
+"""Rarity of a value that supports a score: one in 400 of the values outside the band, which itself holds 95 %."""
 
 MEANT_AFTER = 32
 """Scores of a forest before one can be an alarm: those of a nearly empty forest mean nothing, and an alarm among them
