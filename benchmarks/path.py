@@ -80,7 +80,6 @@ class Bench:
         self.client = connect(Cluster(url=(node.url,)))
         self.stopwatch = Stopwatch(node.pid)
         self.case, self.n_entities, self.n_features = case, n_entities, n_features
-        self.n_late = 0
         self.prefix = f"b{time.time_ns()}"
         self.source = SourceIndex(self.client, f"{self.prefix}-source", n_entities, n_features)
         self.floor_stores = self._stores(f"{self.prefix}f")
@@ -149,7 +148,7 @@ class Bench:
         self.say("resident_bytes", "B", [own])
         self.say("node_resident_bytes", "B", [node])
 
-    def say_outcome(self, first_window: int, n_windows: int) -> None:
+    def say_outcome(self, first_window: int, n_windows: int, n_late: int = 0) -> None:
         """Count what is in the result index: every entity once a window."""
         self.client.indices.refresh(index=f"{self.prefix}o-results-*")
         found: Counter[int] = Counter()
@@ -160,7 +159,7 @@ class Bench:
         missing = [self.n_entities - found[START_MS + (window + 1) * MINUTE_MS] for window in windows]
         self.say("lost", "documents", [sum(max(0, count) for count in missing)])
         self.say("doubled", "documents", [sum(max(0, -count) for count in missing)])
-        self.say("late", "documents", [self.n_late])
+        self.say("late", "documents", [n_late])
 
 
 def _count_query(after: dict[str, object] | None) -> dict[str, object]:

@@ -73,8 +73,8 @@ def warm(bench: Bench, after: Callable[[Partition], None] = lambda _: None) -> t
 def live(bench: Bench, n_ticks: int) -> None:
     """Play windows back to back."""
     _, job = warm(bench)
-    play(bench, job, n_ticks)
-    bench.say_outcome(0, n_ticks + 1)
+    n_late = play(bench, job, n_ticks)
+    bench.say_outcome(0, n_ticks + 1, n_late)
 
 
 def rotation(bench: Bench, n_ticks: int) -> None:
@@ -87,17 +87,22 @@ def rotation(bench: Bench, n_ticks: int) -> None:
     _, job = warm(bench, put_to_bed)
     every_byte = sum(partition.awake_bytes for partition in job.partitions)
     job.memory = Memory(int(RESIDENT_SHARE * every_byte))
-    lags = []
-    play(bench, job, n_ticks, lambda window: lags.append((end_of(window) - job.done_ms) // MINUTE_MS))
+    lags: list[int] = []
+    n_late = play(
+        bench, job, n_ticks, lambda window: lags.append((end_of(window) - job.done_ms) // MINUTE_MS)
+    )
     # While everything slept at first, nothing could be in turn.
     bench.say("lag_windows", "windows", lags[TURN_WINDOWS:])
     while job.is_behind:
         poll(job, bench.stores, end_of(n_ticks))
-    bench.say_outcome(0, n_ticks + 1)
+    bench.say_outcome(0, n_ticks + 1, n_late)
 
 
-def play(bench: Bench, job: Job, n_ticks: int, after: Callable[[int], None] = lambda _: None) -> None:
-    """Play windows back to back and print what they took; `after` is called with each."""
+def play(bench: Bench, job: Job, n_ticks: int, after: Callable[[int], None] = lambda _: None) -> int:
+    """Play windows back to back, print what they took, and return how many results were late.
+
+    `after` is called with each window.
+    """
     ours, floors = [], []
     for window in range(1, n_ticks + 1):
         bench.source.fill([window])
@@ -110,7 +115,7 @@ def play(bench: Bench, job: Job, n_ticks: int, after: Callable[[int], None] = la
     skipped = n_ticks // 4
     bench.say_usage(ours[skipped:], floors[skipped // 3 :], bench.n_entities)
     bench.say_steps(n_ticks)
-    bench.n_late = bench.n_entities * sum(usage.seconds > MINUTE_MS / 1000 for usage in ours)
+    return bench.n_entities * sum(usage.seconds > MINUTE_MS / 1000 for usage in ours)
 
 
 def cold(bench: Bench, _: int) -> None:

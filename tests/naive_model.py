@@ -138,13 +138,13 @@ class Metric:
         past = self.compared_with(time_ms, value) if has_past else []
         past = [self.skew.straight(old) for old in past]
         value = self.skew.straight(value)
-        outside = 0.0
+        residual = 0.0
         if past and value > max(past):
-            outside = value - max(past)
+            residual = value - max(past)
         if past and value < min(past):
-            outside = value - min(past)
+            residual = value - min(past)
         self.values.append(value)
-        self.residuals.append(outside)
+        self.residuals.append(residual)
 
     def compared_with(self, time_ms: int, value: float) -> list[float]:
         """Values of yesterday, and of a week ago if values have left those by less than half as much lately."""

@@ -90,7 +90,8 @@ def test_a_planted_anomaly_scores_highest_and_alarms(kind: ModelSettings) -> Non
     scored = observe(fleet_of(kind, seeds_for(values)), times, values)
     delay = np.argmax(scored.score[MAX_WARM_UP:], axis=0) + MAX_WARM_UP - 1100
     assert ((delay >= 0) & (delay < (kind.shingle_size or 1))).all()
-    assert (scored.grade[1100] > 0.3).all()
+    # Eight windows dilute one value.
+    assert (scored.grade[1100] > (0.3 if kind.shingle_size else 0.4)).all()
     assert (scored.contribution[1100, :, 0] > 0.6).all()
     assert (scored.upper[1100, :, 0] < values[1100, :, 0]).all()
     check_sane(scored, values)

@@ -138,8 +138,9 @@ def test_the_bars_of_a_young_model_are_higher() -> None:
         )
     for n_calm, wanted in ((4 * 288, LASTING + YOUTH / 2), (8 * 288, LASTING)):
         bench = Bench(n_calm=n_calm, bars=Bars(strong=math.inf))
-        while bench.alarm["lasting"] < wanted:
-            assert bench.score(CALM + 2 * wanted).grade == 0 or bench.alarm["lasting"] >= wanted - 0.01
+        grades = (bench.score(CALM + 2 * wanted).grade for _ in range(48))
+        assert any(grade > 0 for grade in grades)
+        assert bench.alarm["lasting"] == pytest.approx(wanted, abs=0.06)
 
 
 def test_what_an_alarm_takes_falls_with_the_sensitivity() -> None:
