@@ -1,7 +1,12 @@
-"""What an expectation was made from, in words: the last hour, this time yesterday. Knows codes and lengths of time."""
+"""What an expectation was made from, and what is unusual, in words: the last hour, this time yesterday.
 
+Knows codes and lengths of time.
+"""
+
+from detector.model.attribution import NO_TRAIT
 from detector.model.expected import LEVEL_SPANS, SEASON_MIDDLE, SEASON_STEP
 from detector.model.season import DAY_MS, HOUR_MS, WEEK_MS, rhythm_of
+from detector.model.transform import RESIDUAL_MEAN, RESIDUALS, SPANS, VALUE
 
 SECOND_MS, MINUTE_MS = 1_000, 60_000
 
@@ -32,6 +37,20 @@ def compared_with(basis: int, interval_ms: int) -> str:
     if predictor == SEASON_STEP:
         return "the course of last week" if is_week else "the course of yesterday"
     return ""
+
+
+def trait_text(trait: int, interval_ms: int) -> str:
+    """Return what of a feature is unusual, as the rest of a sentence about it; codes as in `ScoredBlock.trait`."""
+    if trait == NO_TRAIT:
+        return "the pattern is unusual"
+    column, is_low = divmod(trait - 1, 2)
+    side = "low" if is_low else "high"
+    if column == VALUE:
+        return f"unusually {side} among its values of late"
+    if column == RESIDUAL_MEAN:
+        length = duration_text(RESIDUALS * interval_ms)
+        return f"over the last {length} unusually {side} for the time of {season_of(interval_ms)}"
+    return f"its mean over the last {duration_text(SPANS[column] * interval_ms)} is unusually {side}"
 
 
 def season_of(interval_ms: int) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from detector.comparison import compared_with, season_of
+from detector.comparison import compared_with, duration_text, season_of, trait_text
 from detector.layout import Layout, Names, flat_name, layout_of
 from detector.partition import ScoredEntry
 from detector.reason import Seen, Wording, direction, sentence
@@ -198,7 +198,12 @@ class DocumentMaker:
     @cached_property
     def _wording(self) -> Wording:
         length_ms = self.interval.milliseconds
-        return Wording(partial(compared_with, interval_ms=length_ms), season_of(length_ms))
+        return Wording(
+            compared_with=partial(compared_with, interval_ms=length_ms),
+            what_is_odd=partial(trait_text, interval_ms=length_ms),
+            duration=duration_text,
+            season=season_of(length_ms),
+        )
 
     def _alarm_text(self, scored_entry: ScoredEntry, window: int, column: int) -> bytes:
         """Return the fields of an alarm without braces. Alarms are rare: no need of a layout."""
@@ -213,6 +218,8 @@ class DocumentMaker:
             basis=scored.basis[at].tolist(),
             departed=scored.departed[at].tolist(),
             routine=scored.routine[at].tolist(),
+            trait=scored.trait[at].tolist(),
+            lasted_ms=int(scored.lasted_ms[at]),
             is_silent=bool(entry.doc_counts[at] <= 0),
         )
         sides = map(direction, seen.values, seen.expected)

@@ -21,7 +21,7 @@ from features.block import FeatureBlock
 from features.windows import local_times_ms
 from storage.records import Checkpoint, Marker
 
-CHECKPOINT_VERSION = 13
+CHECKPOINT_VERSION = 14
 
 GROUP_SIZE = 32
 """Models a checkpoint document: about a megabyte compressed, far below what a cluster accepts."""

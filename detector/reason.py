@@ -32,6 +32,10 @@ class Seen(NamedTuple):
     departed, routine
         What departed from the routine of each feature further than ever before, codes as in `ScoredBlock.departed`, and
         what its value is by that routine.
+    trait
+        What is unusual about each feature, codes as in `ScoredBlock.trait`.
+    lasted_ms
+        For how long it has been so, in milliseconds; 0 = it has not lasted.
     is_silent
         Whether there was no document at all.
     """
@@ -44,6 +48,8 @@ class Seen(NamedTuple):
     basis: Sequence[int]
     departed: Sequence[int]
     routine: Sequence[float]
+    trait: Sequence[int]
+    lasted_ms: int = 0
     is_silent: bool = False
 
 
@@ -54,11 +60,17 @@ class Wording(NamedTuple):
     ----------
     compared_with
         Puts a basis into words, such as "the last 20 minutes".
+    what_is_odd
+        Puts a trait into words, such as "its mean over the last 20 minutes is unusually low".
+    duration
+        Puts a length of time in milliseconds into words.
     season
         What repeats itself, "day" or "week".
     """
 
     compared_with: Callable[[int], str]
+    what_is_odd: Callable[[int], str]
+    duration: Callable[[int], str]
     season: str
 
 
@@ -72,7 +84,10 @@ def sentence(names: Sequence[str], seen: Seen, wording: Wording) -> str:
         index for index in order if index == order[0] or _zero_if_nan(seen.contribution[index]) >= OF_NOTE
     ]
     clauses = "; ".join(_clause(names[index], seen, index, wording) for index in told)
-    return f"no documents: {clauses}" if seen.is_silent else clauses
+    before = ["no documents"] if seen.is_silent else []
+    if seen.lasted_ms > 0:
+        before.append(f"unusual for {wording.duration(seen.lasted_ms)}")
+    return f"{', '.join(before)}: {clauses}" if before else clauses
 
 
 def _clause(name: str, seen: Seen, index: int, wording: Wording) -> str:
@@ -85,7 +100,7 @@ def _clause(name: str, seen: Seen, index: int, wording: Wording) -> str:
         return f"{name} is {shown}, nothing to compare it with yet"
     usual = _range_text(lower, upper)
     if lower <= value <= upper:
-        return _within(name, seen, index, usual, wording.season)
+        return _within(name, seen, index, usual, wording)
     basis = wording.compared_with(seen.basis[index])
     source = (
         f"{number_text(expected)} expected from {basis}" if basis else f"{number_text(expected)} expected"
@@ -97,19 +112,20 @@ def _clause(name: str, seen: Seen, index: int, wording: Wording) -> str:
     return f"{name} is {shown}, {direction(value, expected)} the {source} (usually {usual})"
 
 
-def _within(name: str, seen: Seen, index: int, usual: str, season: str) -> str:
+def _within(name: str, seen: Seen, index: int, usual: str, wording: Wording) -> str:
     """Return what is unusual about a value that is nothing unusual after the ones before it."""
     value, routine, departed = seen.values[index], seen.routine[index], seen.departed[index]
     shown = number_text(value)
     if departed == AT_ONCE:
-        side = direction(value, routine) or "off"
-        return f"{name} is {shown}, {side} the {number_text(routine)} it has at this time of {season}, {NEVER_SO_FAR}"
+        where = f"{direction(value, routine) or 'off'} the {number_text(routine)}"
+        return f"{name} is {shown}, {where} it has at this time of {wording.season}, {NEVER_SO_FAR}"
     if departed in SIDES:
         side = SIDES[departed]
-        return (
-            f"{name} is {shown} and has for a while been {side} the routine of its {season}, {NEVER_SO_FAR}"
-        )
-    return f"{name} is {shown}, within its usual range ({usual}), but the pattern is unusual"
+        where = f"{side} the routine of its {wording.season}"
+        return f"{name} is {shown} and has for a while been {where}, {NEVER_SO_FAR}"
+    return (
+        f"{name} is {shown}, within its usual range ({usual}), but {wording.what_is_odd(seen.trait[index])}"
+    )
 
 
 def direction(value: float, expected: float) -> str | None:

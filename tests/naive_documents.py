@@ -2,7 +2,7 @@
 
 import math
 
-from detector.comparison import compared_with, season_of
+from detector.comparison import compared_with, duration_text, season_of, trait_text
 from detector.reason import Seen, Wording, direction, sentence
 from detector.roster import result_key
 
@@ -78,10 +78,15 @@ def found(maker, scored_entry, window, column):
         fields["direction"] = {
             name.replace(".", "_"): side for name, side in zip(maker.feature_names, sides, strict=True)
         }
-        codes = (each[at].tolist() for each in (scored.basis, scored.departed, scored.routine))
-        seen = Seen(*numbers.values(), share, *codes, is_silent=is_silent)
+        codes = (each[at].tolist() for each in (scored.basis, scored.departed, scored.routine, scored.trait))
+        seen = Seen(*numbers.values(), share, *codes, int(scored.lasted_ms[at]), is_silent)
         interval_ms = maker.interval.milliseconds
-        wording = Wording(lambda basis: compared_with(basis, interval_ms), season_of(interval_ms))
+        wording = Wording(
+            lambda basis: compared_with(basis, interval_ms),
+            lambda trait: trait_text(trait, interval_ms),
+            duration_text,
+            season_of(interval_ms),
+        )
         fields["reason"] = sentence(maker.feature_names, seen, wording)
     return fields
 

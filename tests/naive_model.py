@@ -347,6 +347,7 @@ class Rule:
     budget: float = 0.0
     level: float = 0.0
     told: bool = False
+    calm_ms: int = 0
 
     def youth(self, days: int) -> float:
         """Return what a bar is higher by in the first days: at least 256 windows, at most those of five minutes."""
@@ -367,8 +368,8 @@ class Rule:
         rarity: float = 0.0,
         departure: float = 0.0,
         has_past: bool = True,
-    ) -> tuple[float, float, float]:
-        """Return grade, threshold, and the share of such alarms that is right."""
+    ) -> tuple[float, float, float, int]:
+        """Return grade, threshold, the share of such alarms that is right, and how long scores have been high."""
         if self.times:
             hours = (time_ms - self.times[-1]) / HOUR_MS
             self.echo *= math.exp(-hours / 12)
@@ -382,6 +383,8 @@ class Rule:
         if self.n_scores >= 32:
             self.lasting += 2 / (self.lasts + 1) * (score - excuse - before)
         height = 2**self.level
+        if self.lasting <= height * 0.16:
+            self.calm_ms = time_ms
         rested = not self.alarms or time_ms - self.alarms[-1][0] > min(
             6 * HOUR_MS, 72 * self.season.interval_ms
         )
@@ -395,13 +398,15 @@ class Rule:
         self.told = self.lasting >= height * 0.32 and (self.told or not rested)
         surplus = max(score - excuse - bar, -math.inf if self.told else self.lasting - long)
         ways = [surplus] if surplus >= self.echo + self.fatigue else []
+        lasts = surplus > score - excuse - bar and departure < 1 + height * 0.25
         if departure >= 1 + height * 0.25:
             ways.append(math.log(departure / (1 + height * 0.25)))
             threshold = 0.0
-        grade, trust = 0.0, 1.0
+        grade, trust, lasted_ms = 0.0, 1.0, 0
         if rested and self.n_scores >= 32 and ways:
             grade = 1 - math.exp(-max(ways) - 0.1)
             trust = 1 / (1 + math.exp(0.25 * self.fatigue / 0.1 - 2 * max(ways)))
+            lasted_ms = time_ms - self.calm_ms if lasts else 0
             self.alarms.append((time_ms, grade))
             self.echo = max(self.echo, *ways)
             self.fatigue += 0.1
@@ -415,7 +420,7 @@ class Rule:
         self.n_scores += 1
         if has_past:
             self.season_scores.append((time_ms, score))
-        return grade, threshold, trust
+        return grade, threshold, trust, lasted_ms
 
 
 @dataclass
@@ -431,6 +436,7 @@ class Band:
     scale: float = 0.0
     below: float = 2.5
     above: float = 2.5
+    was_negative: bool = False
 
     def panel(self, metric: Metric, time_ms: int) -> list[float | None]:
         """Say what each predictor expects; None = nothing yet."""
@@ -446,10 +452,12 @@ class Band:
         speaking = [0] + [i for i in range(1, 6) if self.n_known[i] and panel[i] is not None]
         value = panel[min(speaking, key=lambda i: self.errors[i])]
         assert value is not None
-        return value, value - self.below * self.scale, value + self.above * self.scale
+        said = value, value - self.below * self.scale, value + self.above * self.scale
+        return said if self.was_negative else tuple(max(0.0, each) for each in said)
 
     def learn(self, panel: Sequence[float | None], said: tuple[float, float, float], value: float) -> None:
         expected, lower, upper = said
+        self.was_negative |= value < 0
         self.outside = [] if lower <= value <= upper else [*self.outside, value]
         if len(self.outside) == 8:
             self.start_again(panel, value)
@@ -494,6 +502,7 @@ class Said:
     grade: float = math.nan
     threshold: float = math.nan
     confidence: float = math.nan
+    lasted_ms: int = 0
 
 
 @dataclass
@@ -543,7 +552,7 @@ class Model:
         if self.known_shares[-1] == 0:
             return said
         self.rows.append((time_ms, row))
-        verdict = (math.nan,) * 4
+        verdict = (math.nan,) * 4 + (0,)
         if len(self.rows) <= 40:
             self.enter_season(time_ms, row)
         if len(self.rows) == 40:
@@ -557,7 +566,7 @@ class Model:
         elif len(self.rows) > 40:
             verdict = self.step(time_ms, row, rarity=rarity, departure=departure)
         if self.scales:
-            said.score, said.grade, said.threshold, trust = verdict
+            said.score, said.grade, said.threshold, trust, said.lasted_ms = verdict
             said.confidence = trust * self.confidence()
         return said
 
@@ -573,6 +582,7 @@ class Model:
                     band.learn(panel, triple, value)
             elif not math.isnan(value):
                 band.levels = [value] * 4
+                band.was_negative = value < 0
             for ends, end in zip((said.expected, said.lower, said.upper), triple, strict=True):
                 ends.append(end)
         return said, self.surprise.rarity(time_ms, max(outside))
@@ -595,7 +605,7 @@ class Model:
             if not math.isnan(value):
                 metric.seen.append((time_ms, value))
 
-    def begin(self, rarity: float, departure: float) -> tuple[float, float, float, float]:
+    def begin(self, rarity: float, departure: float) -> tuple[float, float, float, float, int]:
         """Learn the first forty rows in the scale of 32 of them, without a season; only the last is judged with one."""
         self.freeze(self.rows[:32])
         for time_ms, row in self.rows[:-1]:
@@ -618,7 +628,7 @@ class Model:
 
     def step(
         self, time_ms: int, row: Row, *, rarity: float, departure: float
-    ) -> tuple[float, float, float, float]:
+    ) -> tuple[float, float, float, float, int]:
         self.describe(time_ms, row)
         self.enter_season(time_ms, row)
         score = self.score_and_update(self.point)

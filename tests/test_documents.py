@@ -70,6 +70,8 @@ def scored_entry(status, grade=0.0, *, n_features=2, value=1.5, expected=2.5, ki
         basis=np.full((1, 1, n_features), 1, np.uint8),
         departed=np.zeros((1, 1, n_features), np.uint8),
         routine=each(NAN),
+        trait=np.zeros((1, 1, n_features), np.uint8),
+        lasted_ms=np.zeros((1, 1), np.int64),
         status=np.array([[status]], np.uint8),
     )
     return ScoredEntry(1, entry, scored, (count == 0) & ~np.isnan(entry.values))
@@ -298,10 +300,10 @@ def test_documents_are_those_of_the_naive_twin(features, categories, seed, kind)
     status = draw.integers(0, 4, shape).astype(np.uint8)
     grade = np.where(status == SCORED, np.maximum(0, draw.normal(0, 1, shape)), np.nan)
     single = numbers(*shape), grade, numbers(*shape), numbers(*shape)
-    basis, departed = (draw.integers(0, most, every).astype(np.uint8) for most in (7, 4))
-    scored = ScoredBlock(
-        *single, *(numbers(*every) for _ in range(4)), basis, departed, numbers(*every), status
-    )
+    basis, departed, trait = (draw.integers(0, most, every).astype(np.uint8) for most in (7, 4, 11))
+    lasted_ms = draw.choice([0, 90 * 60_000, 5 * HOUR_MS], shape)
+    bands = (numbers(*every) for _ in range(4))
+    scored = ScoredBlock(*single, *bands, basis, departed, numbers(*every), trait, lasted_ms, status)
     ends, rows = np.arange(1, n_windows + 1) * HOUR_MS, draw.permutation(n_entities).astype(np.int32)
     entry = JournalEntry(kind, ends, (), rows, numbers(*every), draw.integers(0, 3, shape))
     roster = Roster()

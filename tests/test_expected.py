@@ -64,6 +64,20 @@ def test_the_band_of_a_rhythm_is_far_narrower_than_the_rhythm() -> None:
     assert error < 0.1 * np.abs(RHYTHM).mean()
 
 
+def test_nothing_negative_is_expected_of_what_never_was() -> None:
+    """Counts of a night near zero; from the first negative value on the band has both its sides."""
+    rng = np.random.default_rng(2)
+    values = rng.poisson(np.maximum(0.0, RHYTHM)[:, None], (len(TIMES), N_MODELS)).astype(np.float64)
+    scored = run(values)
+    assert (scored.expected[1:] >= 0).all()
+    assert (scored.lower[1:] >= 0).all()
+    assert 0.93 <= coverage(values, scored) <= 1
+    values[2 * WEEK] = -1.0
+    scored = run(values)
+    assert (scored.lower[1 : 2 * WEEK + 1] >= 0).all()
+    assert (scored.lower[2 * WEEK + 1 :] < 0).any(axis=0).all()
+
+
 def test_anomalies_do_not_widen_the_band() -> None:
     """An hour far outside, ten times a week: the band is the one it would be without."""
     values = np.random.default_rng(5).normal(size=(len(TIMES), N_MODELS))

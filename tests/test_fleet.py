@@ -188,7 +188,7 @@ def test_the_fleet_says_what_its_twin_says(
     twin = twin_of(kind, seed)
     for window, (time_ms, row) in enumerate(zip(times.tolist(), values[:, 0].tolist(), strict=True)):
         said = twin.observe(time_ms, row)
-        for name in ("score", "grade", "threshold", "confidence", "expected", "lower", "upper"):
+        for name in ("score", "grade", "threshold", "confidence", "lasted_ms", "expected", "lower", "upper"):
             ours = getattr(scored, name)[window, 0]
             np.testing.assert_allclose(
                 ours, getattr(said, name), rtol=1e-7, atol=1e-9, err_msg=f"{name} {window}"

@@ -4,14 +4,16 @@ from math import inf, nan
 
 import pytest
 
-from detector.comparison import compared_with, duration_text, season_of
+from detector.comparison import compared_with, duration_text, season_of, trait_text
 from detector.model import routine
+from detector.model.transform import LONG_MEAN, RESIDUAL_MEAN
 from detector.reason import AT_ONCE, SIDES, Seen, Wording, direction, number_text, sentence
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 LAST, FOUR, SIXTEEN, SIXTY_FOUR, SEASON, COURSE = range(1, 7)
+HIGH, LOW = 1, 2
 
 
 @pytest.mark.parametrize(
@@ -43,15 +45,22 @@ def tell(
     basis=None,
     departed=0,
     routine=nan,
+    trait=0,
+    lasted_ms=0,
     interval_ms=5 * MINUTE_MS,
     is_silent=False,
 ):
     """Return the sentence about features, each with its numbers in lists."""
     share = [1.0] * len(names) if share is None else share
     basis = [SEASON] * len(names) if basis is None else basis
-    told = [departed] * len(names), [routine] * len(names)
-    seen = Seen(values, expected, lower, upper, share, basis, *told, is_silent=is_silent)
-    wording = Wording(lambda code: compared_with(code, interval_ms), season_of(interval_ms))
+    told = [departed] * len(names), [routine] * len(names), [trait] * len(names)
+    seen = Seen(values, expected, lower, upper, share, basis, *told, lasted_ms, is_silent)
+    wording = Wording(
+        lambda code: compared_with(code, interval_ms),
+        lambda code: trait_text(code, interval_ms),
+        duration_text,
+        season_of(interval_ms),
+    )
     return sentence(names, seen, wording)
 
 
@@ -97,6 +106,30 @@ CASES = {
     "a pattern": (
         tell(["load"], [5.0], [5.5], [4.0], [7.0]),
         "load is 5, within its usual range (4 to 7), but the pattern is unusual",
+    ),
+    "hours that are low": (
+        tell(["load"], [5.0], [5.5], [4.0], [7.0], trait=LOW + 2 * LONG_MEAN, lasted_ms=7 * HOUR_MS),
+        (
+            "unusual for 7 hours: load is 5, within its usual range (4 to 7), "
+            "but its mean over the last 5 hours is unusually low"
+        ),
+    ),
+    "high where it was low yesterday": (
+        tell(["load"], [5.0], [5.5], [4.0], [7.0], trait=HIGH + 2 * RESIDUAL_MEAN, interval_ms=HOUR_MS),
+        "load is 5, within its usual range (4 to 7), but over the last 16 hours unusually high for the time of day",
+    ),
+    "a value the day has had, but not here": (
+        tell(["load"], [5.0], [5.5], [4.0], [7.0], trait=HIGH),
+        "load is 5, within its usual range (4 to 7), but unusually high among its values of late",
+    ),
+    "silent for hours": (
+        tell(
+            ["logins"], [0.0], [12.0], [4.0], [20.0], basis=[SIXTEEN], is_silent=True, lasted_ms=2 * HOUR_MS
+        ),
+        (
+            "no documents, unusual for 2 hours: "
+            "logins has dropped to 0 from the 12 expected from the last 80 minutes (usually 4 to 20)"
+        ),
     ),
     "a job that did not come": (
         tell(["rows"], [2.0], [2.5], [1.0], [90.0], departed=1, routine=81.25),

@@ -19,7 +19,7 @@ from detector.model.season import (
     slots_of,
     turn_to,
 )
-from detector.model.threshold import ALARM, COMMON, RARE, Verdict, confidence, judge, reset_alarm
+from detector.model.threshold import ALARM, CALM_SHARE, COMMON, RARE, Verdict, confidence, judge, reset_alarm
 
 INTERVAL_MS = 300_000
 CALM = 0.8
@@ -112,6 +112,24 @@ def test_what_lasts_makes_one_alarm_until_it_has_been_over() -> None:
     assert in_rest.score(high).threshold > CALM + 1
     again = Bench(bars=bars._replace(tells_once=False))
     assert alarms(again, 20, high) == 4
+
+
+def test_an_alarm_of_what_lasts_says_for_how_long() -> None:
+    """Since the mean of the last scores was half as high; one that a single score or a departure makes says nothing."""
+    bench = Bench()
+    verdicts = [bench.score(CALM + 2 * LASTING) for _ in range(24)]
+    first = next(window for window, verdict in enumerate(verdicts) if verdict.grade > 0)
+    means = 2 * (1 - (1 - PACE.lasting_weight) ** np.arange(1, 25))
+    n_calm = np.count_nonzero(means <= CALM_SHARE)
+    assert 1 < n_calm < first
+    assert [verdict.lasted_ms for verdict in verdicts] == [
+        (window + 1 - n_calm) * INTERVAL_MS if window == first else 0 for window in range(24)
+    ]
+    assert Bench().score(5.0).lasted_ms == 0
+    assert Bench().score(CALM + SUPPORTED + 0.01, rarity=RARE).lasted_ms == 0
+    departed = Bench()
+    departed.score(CALM + 2 * LASTING)
+    assert departed.score(CALM + 2 * LASTING, departure=2.0).lasted_ms == 0
 
 
 def test_the_threshold_is_the_score_that_would_have_alarmed() -> None:

@@ -70,13 +70,15 @@ BAND = np.dtype(
         ("n_middle", np.int32),
         ("n_step", np.int32),
         ("change", np.float64, (MISSES_IN_A_ROW - 1,)),
+        ("was_negative", np.bool_),
     ],
     align=True,
 )
 """Per model and metric: mean absolute error, reach of the sides in units of it, the last value, the middle of the range
 a season before it, and the discounted share of far values; the four levels, NaN at first, and the discounted absolute
 error of each predictor; errors so far of the levels, misses in a row, and errors so far of the two seasonal predictors,
-all but the second counted up to 64; changes from value to value within the misses in a row."""
+all but the second counted up to 64; changes from value to value within the misses in a row; whether a value was ever
+negative: of one that never was, nothing negative is expected."""
 
 
 class Forecast(NamedTuple):
@@ -104,6 +106,7 @@ def reset_band(band: Record) -> None:
     band["n_middle"] = 0
     band["n_step"] = 0
     band["change"][:] = 0.0
+    band["was_negative"] = False
 
 
 @inner
@@ -134,8 +137,12 @@ def forecast(band: Record, panel: NDArray[np.float64]) -> Forecast:
         if n_known > 0 and error[predictor] < least and not np.isnan(panel[predictor]):
             best, least = predictor, error[predictor]
     value, scale = panel[best], band["scale"]
-    basis = 0 if np.isnan(value) else best + 1
-    return Forecast(value, value - band["below"] * scale, value + band["above"] * scale, basis)
+    if np.isnan(value):
+        return Forecast(np.nan, np.nan, np.nan, 0)
+    lower, upper = value - band["below"] * scale, value + band["above"] * scale
+    if band["was_negative"]:
+        return Forecast(value, lower, upper, best + 1)
+    return Forecast(max(value, 0.0), max(lower, 0.0), max(upper, 0.0), best + 1)
 
 
 @inner
@@ -143,6 +150,7 @@ def learn(band: Record, past_middle: float, panel: NDArray[np.float64], said: Fo
     """Enter the value that came: levels and errors of the predictors, scale and sides of the band."""
     change = abs(value - band["last"])
     band["last"] = value
+    band["was_negative"] |= value < 0.0
     band["past_middle"] = past_middle
     if np.isnan(said.expected):
         band["level"][:] = value

@@ -210,10 +210,10 @@ def _forget_past(span: Record) -> None:
 @inner
 def turn_to(
     ring: Ring, rhythm: Rhythm, model: int, moment: Record, ranges: NDArray[np.void], slot: int
-) -> None:
-    """Make `slot` the one being filled and look up what was a season before it."""
+) -> bool:
+    """Make `slot` the one being filled and look up what was a season before it; false if it is already."""
     if moment["slot"] == slot:
-        return
+        return False
     n_slots = ring.slot_id.shape[1]
     if moment["slot"] != NO_SLOT:
         _file(ring, model, moment, ranges, int(moment["slot"] % n_slots))
@@ -224,6 +224,7 @@ def turn_to(
         _take_out(ring, model, moment, ranges, place)
     if rhythm.lag > 0:
         _look_back(ring, rhythm, model, moment, ranges, slot - rhythm.lag)
+    return True
 
 
 @inner

@@ -26,6 +26,9 @@ MEANT_AFTER = 32
 """Scores of a forest before one can be an alarm: those of a nearly empty forest mean nothing, and an alarm among them
 would keep the rule from those that matter."""
 
+CALM_SHARE = 0.5
+"""Scores have been high since their mean rose above this share of its bar."""
+
 GRADE_FLOOR = 0.1
 """An alarm that barely passes gets the grade 1 - exp(-0.1)."""
 
@@ -50,12 +53,14 @@ ALARM = np.dtype(
         ("echo", np.float64),
         ("fatigue", np.float64),
         ("level", np.float64),
+        ("calm_ms", np.int64),
         ("told", np.bool_),
     ],
     align=True,
 )
 """Per model: scores so far and their discounted mean, mean of the last discounted scores, end of the last scored
-window, what alarms have left, the level of the bars under a budget, and whether what lasts has had its alarm."""
+window, what alarms have left, the level of the bars under a budget, end of the last window at which that mean was
+calm, and whether what lasts has had its alarm."""
 
 
 class Verdict(NamedTuple):
@@ -71,12 +76,15 @@ class Verdict(NamedTuple):
         Of alarms like this one the share that is right, 0..1; 1 where there is none.
     departed
         Whether a departure from the routine makes the alarm, whatever the score.
+    lasted_ms
+        Where it is made by what lasts, for how long scores have been high, in milliseconds; else 0.
     """
 
     grade: float
     threshold: float
     trust: float
     departed: bool
+    lasted_ms: int
 
 
 @inner
@@ -90,6 +98,7 @@ def reset_alarm(alarm: Record) -> None:
     alarm["echo"] = 0.0
     alarm["fatigue"] = 0.0
     alarm["level"] = 0.0
+    alarm["calm_ms"] = NEVER_MS
     alarm["told"] = False
 
 
@@ -119,17 +128,15 @@ def judge(
     before = alarm["lasting"]
     if is_meant:
         alarm["lasting"] += pace.lasting_weight * (score - usual - before)
-    rested = (
-        not bars.rests or alarm["last_alarm_ms"] == NEVER_MS or time_ms - alarm["last_alarm_ms"] > rest_ms
-    )
+    rested = _has_rested(alarm, bars, rest_ms, time_ms)
     height = height_of(alarm["level"], bars.weekly_budget)
     bar = height * (min(bars.supported, bars.strong) if rarity >= RARE else bars.strong)
     bar += _youth(alarm, bars, pace.youth_windows)
     lasting_bar = height * bars.lasting
     was_told = alarm["told"]
-    _tell(alarm, bars, lasting_bar, rested)
+    _note_course(alarm, bars, lasting_bar, rested, time_ms)
     lasting_bar += _youth(alarm, bars, pace.lasting_youth_windows)
-    surplus = score - usual - bar
+    surplus = at_once = score - usual - bar
     if not alarm["told"]:
         surplus = max(surplus, alarm["lasting"] - lasting_bar)
     needed = alarm["echo"] + alarm["fatigue"]
@@ -139,10 +146,12 @@ def judge(
     strength = np.log(departure / least) if departed else -np.inf
     if surplus >= needed:
         strength = max(strength, surplus)
-    grade, trust = 0.0, 1.0
+    grade, trust, lasted_ms = 0.0, 1.0, 0
     if rested and is_meant and strength >= 0.0:
         grade = 1.0 - np.exp(-strength - GRADE_FLOOR)
         trust = _trust_in(strength, alarm["fatigue"])
+        if surplus > at_once and not departed:
+            lasted_ms = time_ms - alarm["calm_ms"]
         _remember(alarm, bars, time_ms, strength)
     if is_meant:
         alarm["level"] = spent(alarm["level"], bars.weekly_budget, pace.step_ms, grade > 0.0)
@@ -152,7 +161,7 @@ def judge(
         excess = min(excess, before + (lasting_bar + needed - before) / pace.lasting_weight)
     # Where scores have been high long enough, or values depart from their routine, any score alarms.
     threshold = 0.0 if departed else max(0.0, usual + excess)
-    return Verdict(grade, threshold, trust, departed)
+    return Verdict(grade, threshold, trust, departed, lasted_ms)
 
 
 @inner
@@ -179,13 +188,23 @@ def _youth(alarm: Record, bars: Bars, windows: float) -> float:
 
 
 @inner
-def _tell(
+def _has_rested(alarm: Record, bars: Bars, rest_ms: int, time_ms: int) -> bool:
+    """Return whether the last alarm is long enough ago for another."""
+    last_ms = alarm["last_alarm_ms"]
+    return bool(not bars.rests or last_ms == NEVER_MS or time_ms - last_ms > rest_ms)
+
+
+@inner
+def _note_course(
     alarm: Record,
     bars: Bars,
     lasting_bar: float,
     rested: bool,  # noqa: FBT001 - kernels have no keywords
+    time_ms: int,
 ) -> None:
-    """Note whether what lasts has had its alarm: one given since it began, or that it began in the rest after."""
+    """Note whether scores are calm, and whether what lasts has had its alarm: since it began, or just before."""
+    if not alarm["lasting"] > CALM_SHARE * lasting_bar:
+        alarm["calm_ms"] = time_ms
     if alarm["lasting"] < lasting_bar or not bars.tells_once:
         alarm["told"] = False
     elif not rested:

@@ -27,6 +27,12 @@ class ScoredBlock(NamedTuple):
     departed, routine
         Where departures from the routine of a metric make an alarm: what departed, uint8, codes as in
         `detector.model.routine`, and what the value is by the routine, float64; else 0 and NaN; same shape.
+    trait
+        What of a metric is unusual where the score makes an alarm, uint8, same shape; codes as in
+        `detector.model.attribution`.
+    lasted_ms
+        Where an alarm is made by what lasts, for how long scores have been high, in milliseconds, int64, shape
+        (n_windows, n_models); else 0.
     status
         uint8, shape (n_windows, n_models). 0 absent: no row, or one that is not newer than the model. 1
         warming up: a row without score, because the model has seen fewer than 40. 2 scored. 3 missing: a row whose
@@ -44,6 +50,8 @@ class ScoredBlock(NamedTuple):
     basis: NDArray[np.uint8]
     departed: NDArray[np.uint8]
     routine: NDArray[np.float64]
+    trait: NDArray[np.uint8]
+    lasted_ms: NDArray[np.int64]
     status: NDArray[np.uint8]
 
 
@@ -62,5 +70,7 @@ def empty_block(shape: tuple[int, ...]) -> ScoredBlock:
         basis=np.zeros(shape, np.uint8),
         departed=np.zeros(shape, np.uint8),
         routine=np.full(shape, np.nan),
+        trait=np.zeros(shape, np.uint8),
+        lasted_ms=np.zeros(rows, np.int64),
         status=np.zeros(rows, np.uint8),
     )

@@ -14,7 +14,7 @@ from detector.forest.kernels.kernel import inner, kernel
 from detector.forest.kernels.prepare import NO_SLOT, Ahead, prepare_query
 from detector.forest.kernels.scratch import Scratch
 from detector.forest.kernels.update import score_keeping, take_kept
-from detector.model.attribution import attribute_departures, attribute_score
+from detector.model.attribution import attribute_departures, attribute_score, tell_traits
 from detector.model.bars import Bars
 from detector.model.desk import Desk, make_desk
 from detector.model.expected import forecast, learn, predict
@@ -212,8 +212,8 @@ def _ask_ahead(models: Models, lines: Lines, plan: Plan, rows: Rows, model: int)
 def _turn_to(models: Models, rhythm: Rhythm, model: int, slot: int) -> None:
     """Look up what was a day and a week before a slot."""
     record, metrics = models.model[model], models.metric[model]
-    turn_to(models.ring, rhythm, model, record["season"], metrics, slot)
-    turn_to_hour(models.week, rhythm, model, record["week"], metrics, slot)
+    if turn_to(models.ring, rhythm, model, record["season"], metrics, slot):
+        turn_to_hour(models.week, rhythm, model, record["week"], metrics, slot)
 
 
 @inner
@@ -370,8 +370,8 @@ def _second_half(
             if verdict.grade > 0.0 and verdict.departed:
                 _tell_departures(models, model, desk, scored, window, place)
             elif verdict.grade > 0.0:
-                shares = scored.contribution[window, place]
-                attribute_score(models.forest, model, desk.scratch, desk.columns, shares)
+                scored.lasted_ms[window, place] = verdict.lasted_ms
+                _tell_score(models, plan, model, desk, scored, window, place)
         take_kept(models.forest, model, desk.scratch, pace.time_decay)
     if left == TO_REPLAY:
         forget_waiting(models.waiting, model)
@@ -453,6 +453,16 @@ def _take_up(
     if has_past:
         _enter_season(models, model, desk)
     _describe(models, plan, model, desk)
+
+
+@inner
+def _tell_score(
+    models: Models, plan: Plan, model: int, desk: Desk, scored: ScoredBlock, window: int, place: int
+) -> None:
+    """Write which metrics made the score, and what of them."""
+    attribute_score(models.forest, model, desk.scratch, desk.columns, scored.contribution[window, place])
+    if plan.shingle_size == 0:
+        tell_traits(desk.columns, scored.trait[window, place])
 
 
 @inner
