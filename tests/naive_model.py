@@ -452,8 +452,7 @@ class Band:
         speaking = [0] + [i for i in range(1, 6) if self.n_known[i] and panel[i] is not None]
         value = panel[min(speaking, key=lambda i: self.errors[i])]
         assert value is not None
-        said = value, value - self.below * self.scale, value + self.above * self.scale
-        return said if self.was_negative else tuple(max(0.0, each) for each in said)
+        return value, value - self.below * self.scale, value + self.above * self.scale
 
     def learn(self, panel: Sequence[float | None], said: tuple[float, float, float], value: float) -> None:
         expected, lower, upper = said
@@ -573,17 +572,19 @@ class Model:
     def expect(self, time_ms: int, row: Row) -> tuple[Said, float]:
         said, outside = Said([], [], []), [0.0]
         for metric, band, value in zip(self.metrics, self.bands, row, strict=True):
-            triple = (math.nan, math.nan, math.nan)
+            triple = told = (math.nan, math.nan, math.nan)
             if metric.seen:
                 panel = band.panel(metric, time_ms)
-                triple = band.forecast(panel)
+                triple = told = band.forecast(panel)
+                if not band.was_negative:
+                    told = tuple(max(0.0, each) for each in triple)
                 if not math.isnan(value):
                     outside.append(excess(triple, value))
                     band.learn(panel, triple, value)
             elif not math.isnan(value):
                 band.levels = [value] * 4
                 band.was_negative = value < 0
-            for ends, end in zip((said.expected, said.lower, said.upper), triple, strict=True):
+            for ends, end in zip((said.expected, said.lower, said.upper), told, strict=True):
                 ends.append(end)
         return said, self.surprise.rarity(time_ms, max(outside))
 

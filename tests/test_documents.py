@@ -268,7 +268,8 @@ def test_windows_come_entity_by_entity_in_ascending_order():
         np.ones(shape, np.int64),
     )
     flat, cubic = np.zeros(shape), np.zeros((*shape, 2))
-    scored = ScoredBlock(*(flat,) * 4, *(cubic,) * 4, *(cubic.astype(np.uint8),) * 2, cubic, status)
+    codes, lengths = cubic.astype(np.uint8), flat.astype(np.int64)
+    scored = ScoredBlock(*(flat,) * 4, *(cubic,) * 4, codes, codes, cubic, codes, lengths, status)
     roster = Roster()
     roster.add((("a", "x"), ("b", "x"), ("c", "x")))
     found = [

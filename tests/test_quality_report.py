@@ -10,15 +10,17 @@ from labelled import write_nab_folder
 
 from benchmarks.nab import PROFILES, Series, hits_and_false_flags
 from benchmarks.quality import page
-from benchmarks.quality.__main__ import CASES, Bench, main
+from benchmarks.quality.__main__ import CASES, LABELLED_CASES, Bench, main
 from benchmarks.quality.bars import BARS, bounds, judged
 from benchmarks.quality.drive import model_seeds, run_series, run_streams
+from benchmarks.quality.folders import Candidate, grid, rows_of
 from benchmarks.quality.generated import StreamsRun
 from benchmarks.quality.generators import MINUTE_MS, NOISE_KINDS, seasonal
 from benchmarks.quality.labelled import SeriesRun
 from benchmarks.quality.report import write_report
 from benchmarks.quality.rows import row
 from benchmarks.section import replace_section
+from detector.model.bars import DEFAULT_BARS
 from detector.model.fleet import ModelSettings
 
 LINES = [
@@ -129,6 +131,10 @@ def test_the_report_is_one_file_with_a_picture_a_series(labelled, tmp_path):
             "--nab /nowhere: expected a folder with data/ and labels/combined_windows.json",
         ),
         (["--cases", "nab"], "the case `nab` needs labelled series: give their folder with --nab DIR"),
+        (
+            ["--cases", "folders"],
+            "the case `folders` needs labelled series: give their folder with --nab DIR",
+        ),
         (["--seeds", "0"], "--seeds must be at least 1, got 0"),
     ],
 )
@@ -173,7 +179,7 @@ def test_the_generated_cases_yield_the_rows_of_their_tables():
         for module in ("generated.N_SEASONAL", "history.N_STREAMS"):
             patch.setattr(f"benchmarks.quality.{module}", 6)
         patch.setattr("benchmarks.quality.__main__.KNOB_ENTITIES", 1)
-        lines = list(bench.rows([case for case in CASES if case != "nab"]))
+        lines = list(bench.rows([case for case in CASES if case not in LABELLED_CASES]))
     for name in ("seasonal", "events", "weeks", "cosine", "noise", "band", "history", "confidence", "knobs"):
         assert page.SECTIONS[name](lines), name
     measured = {(line["case"], line["metric"]): line["ours"] for line in lines}
@@ -185,3 +191,27 @@ def test_the_generated_cases_yield_the_rows_of_their_tables():
     assert len(by_kind) == 2 * len(NOISE_KINDS)
     assert measured["clean noise", "alarms_in_4_weeks"] == pytest.approx(np.mean(by_kind), abs=0.001)
     assert measured["clean noise", "alarms_in_4_weeks_worst_kind"] == max(by_kind)
+
+
+def test_a_folder_left_out_is_scored_with_bars_chosen_on_the_others():
+    """Two bars, each the better one on the other's folder; a third that noise rules out is never chosen."""
+    windows = ((6_000_000, 6_600_000),)
+    times, values = np.arange(200, dtype=np.int64) * MINUTE_MS, np.zeros(200)
+    every = [Series(f"{folder}/one", times, values, windows) for folder in ("a", "b")]
+    early, late = np.arange(200) == 100, np.arange(200) == 109
+    made = [
+        Candidate(DEFAULT_BARS, [{"a/one": early, "b/one": late}], 0.5),
+        Candidate(DEFAULT_BARS._replace(strong=2.0), [{"a/one": late, "b/one": early}], 1.0),
+        Candidate(DEFAULT_BARS._replace(strong=1.0), [{"a/one": early, "b/one": early}], 1.1),
+    ]
+    found = {(line["case"].rpartition(" ")[2], line["metric"]): line["ours"] for line in rows_of(made, every)}
+    best, worst = found["a", "ours"], found["b", "ours"]
+    assert best == 100 > worst > 50
+    assert [found["a", each] for each in ("chosen_elsewhere", "chosen_here")] == [worst, best]
+    assert [found["b", each] for each in ("chosen_elsewhere", "chosen_here")] == [worst, best]
+    assert found["turn", "chosen_elsewhere"] == worst
+    assert (
+        found["turn", "ours"] == found["turn", "chosen_here"] == pytest.approx((best + worst) / 2, abs=0.001)
+    )
+    assert DEFAULT_BARS in grid()
+    assert len(set(grid())) == 27

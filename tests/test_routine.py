@@ -16,7 +16,7 @@ from detector.model.routine import (
     Shape,
     allocate_shape,
     departure_of,
-    place_of,
+    places_of,
     reset_routine,
 )
 from detector.model.season import DAY_MS, into_slots, rhythm_of, slots_of
@@ -34,9 +34,10 @@ def said(values: np.ndarray, interval_ms: int = INTERVAL_MS) -> list[Departure]:
     reset_routine(shape, 0, 0, routine)
     times = 1_400_000_000_000 + interval_ms * np.arange(len(values))
     slots, into_ms = slots_of(rhythm, times), into_slots(rhythm, times)
+    places = places_of(rhythm, interval_ms, slots, into_ms)
     return [
-        departure_of(shape, 0, 0, routine, place_of(rhythm, interval_ms, slot, into), value)
-        for slot, into, value in zip(slots.tolist(), into_ms.tolist(), values.tolist(), strict=True)
+        departure_of(shape, 0, 0, routine, place, value)
+        for place, value in zip(places, values.tolist(), strict=True)
     ]
 
 

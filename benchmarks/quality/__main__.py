@@ -16,6 +16,7 @@ from benchmarks.nab import Series, load_series
 from benchmarks.quality.calibration import calibration_rows
 from benchmarks.quality.changes import CHANGES, KNOBS, rows_of_changes
 from benchmarks.quality.drive import PROFILES, SettingsOf, settings_of_profile
+from benchmarks.quality.folders import folder_rows
 from benchmarks.quality.generated import StreamsRun, cosine_rows, noise_rows, run_seasonal, seasonal_rows
 from benchmarks.quality.history import history_rows
 from benchmarks.quality.labelled import SeriesRun, labelled_rows, run_all
@@ -25,7 +26,10 @@ from detector.model.warm_up import warm_up
 QUICK, USUAL, FULL = 50, 1_000, 10_000
 """Entities of each kind of clean noise."""
 
-CASES = ("nab", "seasonal", "cosine", "history", "confidence", "noise", "knobs")
+CASES = ("nab", "seasonal", "cosine", "history", "confidence", "noise", "knobs", "folders")
+
+LABELLED_CASES = ("nab", "folders")
+"""Those that need labelled series."""
 
 KNOB_CASES, KNOB_SEEDS, KNOB_ENTITIES = ("nab", "seasonal", "noise"), 2, 16
 """What a user's settings are measured on: less, because there are many."""
@@ -68,6 +72,7 @@ class Bench:
                 KNOB_ENTITIES,
                 self.settings_of,
             ),
+            "folders": lambda: folder_rows(self.every, self.n_seeds, KNOB_ENTITIES, self.settings_of),
         }
         for case in cases:
             yield from of_case[case]()
@@ -98,9 +103,7 @@ def arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--nab", type=Path, metavar="DIR", help="folder with data/ and labels/, as NAB's")
-    parser.add_argument(
-        "--cases", nargs="+", choices=CASES, help="default: all (nab and the like with --nab)"
-    )
+    parser.add_argument("--cases", nargs="+", choices=CASES, help="default: all but folders (nab with --nab)")
     parser.add_argument("--seeds", type=int, default=5, help="models a series, streams' seeds; default 5")
     parser.add_argument("--profile", choices=PROFILES, default=PROFILES[0], help=f"default {PROFILES[0]}")
     parser.add_argument("--trees", type=int, help="trees of a forest; default: the profile's")
@@ -134,14 +137,15 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if options.nab and not (options.nab / "labels" / "combined_windows.json").is_file():
         parser.error(f"--nab {options.nab}: expected a folder with data/ and labels/combined_windows.json")
-    if options.cases and "nab" in options.cases and not options.nab:
-        parser.error("the case `nab` needs labelled series: give their folder with --nab DIR")
+    for case in LABELLED_CASES:
+        if options.cases and case in options.cases and not options.nab:
+            parser.error(f"the case `{case}` needs labelled series: give their folder with --nab DIR")
     if options.seeds < 1:
         parser.error(f"--seeds must be at least 1, got {options.seeds}")
     if options.ablate and options.entities == USUAL:
         options.entities = QUICK
     if options.cases is None:
-        options.cases = [case for case in CASES if options.nab or case != "nab"]
+        options.cases = [case for case in CASES[:-1] if options.nab or case not in LABELLED_CASES]
     return options
 
 

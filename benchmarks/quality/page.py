@@ -74,6 +74,7 @@ SECTIONS: dict[str, Callable[[Lines], str]] = {
     "history": pivot("streams", ".*, history .*", "recall", "false_per_week"),
     "confidence": pivot("alarms", ".*, alarms by confidence, .*", "confidence", "share_in_windows"),
     "knobs": pivot("setting", "knob, .*", *OF_CHANGES),
+    "folders": pivot("folder", "folder left out, .*", "ours", "chosen_elsewhere", "chosen_here"),
     "ablation": pivot("without", "ablation, .*", *OF_CHANGES),
 }
 """Section of the page to what makes its table; an empty table leaves the section as it is."""

@@ -78,7 +78,7 @@ BAND = np.dtype(
 a season before it, and the discounted share of far values; the four levels, NaN at first, and the discounted absolute
 error of each predictor; errors so far of the levels, misses in a row, and errors so far of the two seasonal predictors,
 all but the second counted up to 64; changes from value to value within the misses in a row; whether a value was ever
-negative: of one that never was, nothing negative is expected."""
+negative."""
 
 
 class Forecast(NamedTuple):
@@ -137,12 +137,16 @@ def forecast(band: Record, panel: NDArray[np.float64]) -> Forecast:
         if n_known > 0 and error[predictor] < least and not np.isnan(panel[predictor]):
             best, least = predictor, error[predictor]
     value, scale = panel[best], band["scale"]
-    if np.isnan(value):
-        return Forecast(np.nan, np.nan, np.nan, 0)
-    lower, upper = value - band["below"] * scale, value + band["above"] * scale
-    if band["was_negative"]:
-        return Forecast(value, lower, upper, best + 1)
-    return Forecast(max(value, 0.0), max(lower, 0.0), max(upper, 0.0), best + 1)
+    basis = 0 if np.isnan(value) else best + 1
+    return Forecast(value, value - band["below"] * scale, value + band["above"] * scale, basis)
+
+
+@inner
+def without_nonsense(band: Record, said: Forecast) -> Forecast:
+    """Return a forecast as it is told: without negative numbers where there never was one."""
+    if band["was_negative"] or np.isnan(said.expected):
+        return said
+    return Forecast(max(said.expected, 0.0), max(said.lower, 0.0), max(said.upper, 0.0), said.basis)
 
 
 @inner

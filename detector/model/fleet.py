@@ -18,6 +18,7 @@ from detector.model.bars import DEFAULT_BARS, Bars
 from detector.model.parts import ALL_PARTS, Parts
 from detector.model.plugin_settings import PLUGIN_SHINGLE, TrcfSettings
 from detector.model.prefetch import lines_of
+from detector.model.routine import places_of
 from detector.model.season import Rhythm, into_slots, rhythm_of, slots_of
 from detector.model.state import Models, allocate_models, begin
 from detector.model.transform import N_COLUMNS
@@ -189,10 +190,11 @@ class Fleet:
         present: NDArray[np.bool_],
         scored: ScoredBlock,
     ) -> None:
-        seasons = slots_of(self._plan.rhythm, local_times_ms)
-        into_ms = into_slots(self._plan.rhythm, local_times_ms)
-        rows = Rows(slots, end_times_ms, seasons, into_ms, values, present)
-        walk(self._models, lines_of(self._models), self._plan, rows, scored)
+        plan = self._plan
+        seasons, into_ms = slots_of(plan.rhythm, local_times_ms), into_slots(plan.rhythm, local_times_ms)
+        places = places_of(plan.rhythm, plan.interval_ms, seasons, into_ms)
+        rows = Rows(slots, end_times_ms, seasons, into_ms, places, values, present)
+        walk(self._models, lines_of(self._models), plan, rows, scored)
 
     def _check_block(
         self,

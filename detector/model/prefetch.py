@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from detector.forest.kernels.kernel import inner
 from detector.forest.kernels.vector import prefetch_words
-from detector.model.routine import NO_PLACE, Place, Shape
-from detector.model.season import Rhythm, Ring
+from detector.model.routine import NO_PLACE, Shape
+from detector.model.season import Record, Rhythm, Ring
 from detector.model.state import Models
 
 
@@ -36,15 +36,16 @@ def ask_for_records(lines: Lines, model: int) -> None:
 
 
 @inner
-def ask_for_shape(shape: Shape, model: int, place: Place) -> None:
+def ask_for_shape(shape: Shape, model: int, place: Record) -> None:
     """Ask for the memory of what the shape says around a place."""
-    if place.here == NO_PLACE:
+    here = place["here"]
+    if here == NO_PLACE:
         return
     n_metrics, n_slots = shape.mean.shape[1], shape.mean.shape[2]
     for metric in range(n_metrics):
-        first = (model * n_metrics + metric) * n_slots + place.here
+        first = (model * n_metrics + metric) * n_slots + here
         prefetch_words(shape.mean, first, 1)
-        prefetch_words(shape.past, first, 1 + min(place.reach, n_slots - 1 - place.here))
+        prefetch_words(shape.past, first, 1 + min(place["reach"], n_slots - 1 - here))
 
 
 @inner

@@ -115,36 +115,52 @@ NO_PLACE = -1
 """Place of a window where there is no season."""
 
 
-class Place(NamedTuple):
-    """Where a window lies in the season, and what goes with the length of windows.
+PLACE = np.dtype(
+    [
+        ("slot", np.int64),
+        ("here", np.int64),
+        ("neighbour", np.int64),
+        ("nearness", np.float64),
+        ("late", np.int64),
+        ("weight", np.float64),
+        ("kept", np.float64),
+        ("youth", np.float64),
+        ("reach", np.int64),
+    ],
+    align=True,
+)
+"""Where a window lies in the season, and what goes with the length of windows.
 
-    Attributes
-    ----------
-    slot
-        Number of the slot of local time.
-    here, neighbour, nearness
-        Place of the slot in the season, that of the neighbour it is nearer to, and how near, 0 to 0.5.
-    late
-        Slots by which what belongs to this one may be early or late.
-    weight
-        Weight of a window in the shape.
-    kept
-        What is left of a record a window later.
-    youth
-        Departures from which the first records are made.
-    reach
-        Slots ahead of which the last season is looked at as well: the length of a lasting departure.
+Number of the slot of local time; place of the slot in the season, that of the neighbour it is nearer to, and how near,
+0 to 0.5; slots by which what belongs to this one may be early or late; weight of a window in the shape; what is left of
+a record a window later; departures from which the first records are made; slots ahead of which the last season is
+looked at as well: the length of a lasting departure.
+"""
+
+
+def places_of(
+    rhythm: Rhythm, interval_ms: int, slots: NDArray[np.int64], into_ms: NDArray[np.int64]
+) -> NDArray[np.void]:
+    """Return the places of windows that end `into_ms` milliseconds into `slots`, both int64, shape (n_windows,).
+
+    Once for all models of a block: what takes a dozen divisions is not done for each.
     """
-
-    slot: int
-    here: int
-    neighbour: int
-    nearness: float
-    late: int
-    weight: float
-    kept: float
-    youth: float
-    reach: int
+    places = np.zeros(len(slots), PLACE)
+    places["slot"] = slots
+    places["kept"] = 1.0
+    if rhythm.lag == 0:
+        places["here"] = places["neighbour"] = NO_PLACE
+        return places
+    off = into_ms / rhythm.slot_ms - 0.5
+    places["here"] = slots % rhythm.lag
+    places["neighbour"] = (slots + np.where(off > 0.0, 1, -1)) % rhythm.lag
+    places["nearness"] = np.abs(off)
+    places["late"] = 1 if rhythm.lag >= MIN_SLOTS_LATE else 0
+    places["weight"] = SEASON_WEIGHT * min(1.0, interval_ms / rhythm.slot_ms)
+    places["kept"] = 1.0 - interval_ms / MEMORY_MS
+    places["youth"] = max(YOUTH_MS / interval_ms, MIN_YOUTH_WINDOWS)
+    places["reach"] = min(-(-LASTING_WINDOWS * interval_ms // rhythm.slot_ms), rhythm.lag // 4)
+    return places
 
 
 def allocate_shape(n_models: int, n_metrics: int, rhythm: Rhythm) -> Shape:
@@ -170,44 +186,24 @@ def reset_routine(shape: Shape, model: int, metric: int, routine: Record) -> Non
 
 
 @inner
-def place_of(rhythm: Rhythm, interval_ms: int, slot: int, into_ms: int) -> Place:
-    """Return the place in the season of a window that ends `into_ms` milliseconds into the slot number `slot`."""
-    if rhythm.lag == 0:
-        return Place(slot, NO_PLACE, NO_PLACE, 0.0, 0, 0.0, 1.0, 0.0, 0)
-    here = slot % rhythm.lag
-    off = into_ms / rhythm.slot_ms - 0.5
-    return Place(
-        slot,
-        here,
-        (here + 1) % rhythm.lag if off > 0.0 else (here - 1) % rhythm.lag,
-        abs(off),
-        1 if rhythm.lag >= MIN_SLOTS_LATE else 0,
-        SEASON_WEIGHT * min(1.0, interval_ms / rhythm.slot_ms),
-        1.0 - interval_ms / MEMORY_MS,
-        max(YOUTH_MS / interval_ms, MIN_YOUTH_WINDOWS),
-        min(-(-LASTING_WINDOWS * interval_ms // rhythm.slot_ms), rhythm.lag // 4),
-    )
-
-
-@inner
 def departure_of(
-    shape: Shape, model: int, metric: int, routine: Record, place: Place, value: float
+    shape: Shape, model: int, metric: int, routine: Record, place: Record, value: float
 ) -> Departure:
     """Return how far a value departs from the routine, and learn the value."""
-    if place.here == NO_PLACE:
+    if place["here"] == NO_PLACE:
         return Departure(0.0, np.nan, AS_USUAL)
     mean = shape.mean[model, metric]
-    if np.isnan(mean[place.here]):
-        mean[place.here] = 0.0
-        routine["new_slot"] = place.slot
+    if np.isnan(mean[place["here"]]):
+        mean[place["here"]] = 0.0
+        routine["new_slot"] = place["slot"]
         routine["n_new"] = 0
-    said = mean[place.here]
-    if routine["new_slot"] == place.slot:
+    said = mean[place["here"]]
+    if routine["new_slot"] == place["slot"]:
         routine["n_new"] += 1
-        mean[place.here] += (value - routine["level"] - said) / routine["n_new"]
+        mean[place["here"]] += (value - routine["level"] - said) / routine["n_new"]
         return Departure(0.0, np.nan, AS_USUAL)
-    if not np.isnan(mean[place.neighbour]):
-        said += place.nearness * (mean[place.neighbour] - said)
+    if not np.isnan(mean[place["neighbour"]]):
+        said += place["nearness"] * (mean[place["neighbour"]] - said)
     usual = said + routine["level"]
     departure = value - usual
     if abs(departure) < ROUNDING * abs(value):
@@ -221,43 +217,51 @@ def departure_of(
 
 
 @inner
-def _beyond(mean: NDArray[np.float64], place: Place, said: float, above_level: float) -> float:
+def _beyond(mean: NDArray[np.float64], place: Record, said: float, above_level: float) -> float:
     """Return how far a value lies outside what is said here and what the shape is in the slots around."""
     low = high = said
-    for slot in range(place.here - place.late, place.here + place.late + 1):
-        other = mean[slot % mean.shape[0]]
+    for slot in range(place["here"] - place["late"], place["here"] + place["late"] + 1):
+        other = mean[_wrapped(slot, mean.shape[0])]
         if not np.isnan(other):
             low, high = min(low, other), max(high, other)
     return max(above_level - high, 0.0) + max(low - above_level, 0.0)
 
 
 @inner
-def _past_of(past: NDArray[np.float64], routine: Record, place: Place) -> float:
+def _past_of(past: NDArray[np.float64], routine: Record, place: Record) -> float:
     """Return what lasted around this time a season ago, and file the last slot if it is over."""
-    if routine["slot"] != place.slot:
+    if routine["slot"] != place["slot"]:
         if routine["slot"] != NO_SLOT:
             past[routine["slot"] % past.shape[0]] = routine["top"]
-        routine["slot"] = place.slot
+        routine["slot"] = place["slot"]
         routine["top"] = 0.0
     # Of the slots around, those ahead: the ones behind hold today already.
-    most = past[place.here]
-    for ahead in range(1, place.reach + 1):
-        most = max(most, past[(place.here + ahead) % past.shape[0]])
+    most = past[place["here"]]
+    for ahead in range(1, place["reach"] + 1):
+        most = max(most, past[_wrapped(place["here"] + ahead, past.shape[0])])
     return float(most)
 
 
 @inner
+def _wrapped(place: int, n_places: int) -> int:
+    """Return a place that may lie less than a season before or behind. A remainder would take ten times as long."""
+    if place < 0:
+        return place + n_places
+    return place - n_places if place >= n_places else place
+
+
+@inner
 def _learn(
-    mean: NDArray[np.float64], routine: Record, place: Place, past: float, departure: float, single: float
+    mean: NDArray[np.float64], routine: Record, place: Record, past: float, departure: float, single: float
 ) -> tuple[float, int]:
     """Return how many times the record this departure, or the lasting one, is, and which; enter it everywhere."""
     routine["n_departures"] += 1
-    is_young = routine["n_departures"] <= place.youth
+    is_young = routine["n_departures"] <= place["youth"]
     routine["lasting"] += LASTING_WEIGHT * (departure - routine["lasting"])
     lasting = abs(routine["lasting"])
     most_lasting = routine["lasting_record"]["most"]
-    single_times = compare(routine["single_record"], single, is_young, place.kept)
-    lasting_times = compare(routine["lasting_record"], lasting, is_young, place.kept)
+    single_times = compare(routine["single_record"], single, is_young, place["kept"])
+    lasting_times = compare(routine["lasting_record"], lasting, is_young, place["kept"])
     times = single_times if single > NEWS * past else 0.0
     kind = AT_ONCE if times >= 1.0 else AS_USUAL
     is_news = lasting > NEWS * past or (past <= most_lasting and lasting_times > STRIKING)
@@ -270,5 +274,5 @@ def _learn(
     if not is_young:
         most = max(MOST_LEARNT * routine["single_record"]["most"], past)
         departure = min(max(departure, -most), most)
-    mean[place.here] += place.weight * departure
+    mean[place["here"]] += place["weight"] * departure
     return min(times, MOST_TIMES), kind

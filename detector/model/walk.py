@@ -17,11 +17,11 @@ from detector.forest.kernels.update import score_keeping, take_kept
 from detector.model.attribution import attribute_departures, attribute_score, tell_traits
 from detector.model.bars import Bars
 from detector.model.desk import Desk, make_desk
-from detector.model.expected import forecast, learn, predict
+from detector.model.expected import forecast, learn, predict, without_nonsense
 from detector.model.pace import Pace, make_pace
 from detector.model.parts import Parts, mute
 from detector.model.prefetch import Lines, ask_for_past, ask_for_records, ask_for_shape
-from detector.model.routine import AS_USUAL, departure_of, place_of, reset_routine
+from detector.model.routine import AS_USUAL, departure_of, reset_routine
 from detector.model.season import Record, Rhythm, enter, turn_to
 from detector.model.shingle import push_shingle, write_shingle
 from detector.model.skew import bent, straightened
@@ -85,12 +85,16 @@ class Plan(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Rows of a block to be observed: arrays as in `Fleet.observe`; each window's slot, and where in it it ends."""
+    """Rows of a block to be observed: arrays as in `Fleet.observe`.
+
+    Of each window its slot, where in it it ends, and its place in the season, records of `PLACE`, shape (n_windows,).
+    """
 
     models: NDArray[np.int64]
     end_times_ms: NDArray[np.int64]
     slots: NDArray[np.int64]
     into_ms: NDArray[np.int64]
+    places: NDArray[np.void]
     values: NDArray[np.float64]
     present: NDArray[np.bool_]
 
@@ -122,30 +126,36 @@ def _walk(
     n_windows = rows.end_times_ms.shape[0]
     n_cells = rows.models.shape[0] * n_windows
     left_even = left_odd = NOTHING_LEFT
-    started = 0
-    for cell in range(n_cells):
-        is_last_of_model = (cell + 1) % n_windows == 0
-        while started < min(cell + 1 + is_last_of_model, n_cells):
-            is_even = started & 1 == 0
-            left = _first_half(models, lines, plan, pace, rows, started, scored, even if is_even else odd)
-            if is_even:
-                left_even = left
-            else:
-                left_odd = left
-            started += 1
-        is_even = cell & 1 == 0
-        left, left_next = (left_even, left_odd) if is_even else (left_odd, left_even)
-        if left != NOTHING_LEFT:
-            now, later = (even, odd) if is_even else (odd, even)
-            ahead = _ahead(rows, cell, left_next, later.scratch)
-            _second_half(models, plan, pace, rows, cell, left, scored, now, ahead)
+    started = next_place = next_window = 0
+    cell = 0
+    for place in range(rows.models.shape[0]):
+        for window in range(n_windows):
+            is_last_of_model = window + 1 == n_windows
+            while started < min(cell + 1 + is_last_of_model, n_cells):
+                is_even = started & 1 == 0
+                desk = even if is_even else odd
+                left = _first_half(models, lines, plan, pace, rows, next_place, next_window, scored, desk)
+                if is_even:
+                    left_even = left
+                else:
+                    left_odd = left
+                started += 1
+                next_window += 1
+                if next_window == n_windows:
+                    next_place, next_window = next_place + 1, 0
+            is_even = cell & 1 == 0
+            left, left_next = (left_even, left_odd) if is_even else (left_odd, left_even)
+            if left != NOTHING_LEFT:
+                now, later = (even, odd) if is_even else (odd, even)
+                ahead = _ahead(rows, place, window, left_next, later.scratch)
+                _second_half(models, plan, pace, rows, place, window, left, scored, now, ahead)
+            cell += 1
 
 
 @inner
-def _ahead(rows: Rows, cell: int, left_next: int, later: Scratch) -> Ahead:
+def _ahead(rows: Rows, place: int, window: int, left_next: int, later: Scratch) -> Ahead:
     """Return what to ask for: from the last row of a model on, the next one's points and the records of one more."""
     n_models, n_windows = rows.models.shape[0], rows.end_times_ms.shape[0]
-    place, window = divmod(cell, n_windows)
     is_last = window + 1 == n_windows
     points_of, records_of = NO_SLOT, NO_SLOT
     if is_last and place + 1 < n_models and left_next == TO_SCORE:
@@ -162,12 +172,12 @@ def _first_half(
     plan: Plan,
     pace: Pace,
     rows: Rows,
-    cell: int,
+    place: int,
+    window: int,
     scored: ScoredBlock,
     desk: Desk,
 ) -> int:
     """Say what is expected, learn what came, and take the point down the trees; return what is left to do."""
-    place, window = divmod(cell, rows.end_times_ms.shape[0])
     if window == 0 and place + 2 < rows.models.shape[0]:
         _ask_ahead(models, lines, plan, rows, rows.models[place + 2])
     model, time_ms = rows.models[place], rows.end_times_ms[window]
@@ -178,7 +188,7 @@ def _first_half(
     n_known = clean(rows.values[window, place], desk.row)
     _count(course, n_known / desk.row.shape[0], pace.time_decay)
     _turn_to(models, plan.rhythm, model, rows.slots[window])
-    _expect(models, plan, rows, model, window, place, scored, desk)
+    _expect(models, rows, model, window, place, scored, desk)
     scored.status[window, place] = WARMING_UP if n_known > 0 else MISSING
     if n_known == 0:
         return NOTHING_LEFT
@@ -203,7 +213,7 @@ def _ask_ahead(models: Models, lines: Lines, plan: Plan, rows: Rows, model: int)
     """Ask for what the first window of a model needs beside the forest."""
     slot, into_ms = rows.slots[0], rows.into_ms[0]
     ask_for_records(lines, model)
-    ask_for_shape(models.shape, model, place_of(plan.rhythm, plan.interval_ms, slot, into_ms))
+    ask_for_shape(models.shape, model, rows.places[0])
     if plan.rhythm.lag > 0 and into_ms < plan.interval_ms:
         ask_for_past(models.ring, plan.rhythm, model, slot)
 
@@ -233,7 +243,6 @@ def _count(course: Record, known: float, time_decay: float) -> None:
 @inner
 def _expect(
     models: Models,
-    plan: Plan,
     rows: Rows,
     model: int,
     window: int,
@@ -246,16 +255,17 @@ def _expect(
     How far they fell outside is compared with a season ago and with what is usual, and they with their routine.
     """
     excess = 0.0
-    moment = place_of(plan.rhythm, plan.interval_ms, rows.slots[window], rows.into_ms[window])
+    moment = rows.places[window]
     for metric in range(desk.row.shape[0]):
         band = models.metric[model, metric]["expected"]
         past_middle = models.metric[model, metric]["season"]["past_middle"]
         predict(band, past_middle, desk.panel)
         said = forecast(band, desk.panel)
-        scored.expected[window, place, metric] = said.expected
-        scored.lower[window, place, metric] = said.lower
-        scored.upper[window, place, metric] = said.upper
-        scored.basis[window, place, metric] = said.basis
+        told = without_nonsense(band, said)
+        scored.expected[window, place, metric] = told.expected
+        scored.lower[window, place, metric] = told.lower
+        scored.upper[window, place, metric] = told.upper
+        scored.basis[window, place, metric] = told.basis
         desk.times[metric] = 0.0
         if not np.isnan(desk.row[metric]):
             excess = max(excess, excess_of(said, desk.row[metric]))
@@ -330,14 +340,14 @@ def _second_half(
     plan: Plan,
     pace: Pace,
     rows: Rows,
-    cell: int,
+    place: int,
+    window: int,
     left: int,
     scored: ScoredBlock,
     desk: Desk,
     ahead: Ahead,
 ) -> None:
     """Score, judge and learn a row; where a scale is frozen, all those that waited, of which it is the last."""
-    place, window = divmod(cell, rows.end_times_ms.shape[0])
     model, time_ms = rows.models[place], rows.end_times_ms[window]
     course = models.model[model]["course"]
     n_points = course["n_points"]

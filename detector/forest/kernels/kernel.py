@@ -27,8 +27,10 @@ def _source_stamp() -> tuple[float, int]:
 def _compile(function: Function, **options: bool) -> Function:
     dispatcher = njit(nogil=True, cache=True, error_model="numpy", **options)(function)
     if hasattr(dispatcher, "_cache"):
-        # Numba takes a cached function for fresh as long as its own file is; but it holds those it calls, too.
-        dispatcher._cache._cache_file._source_stamp = _source_stamp()  # noqa: SLF001 - there is no public way
+        # Numba takes a cached function for fresh as long as its own file is; but it holds those it calls, too. And it
+        # reads what another version has left only as far as the version: the rest may name types that are gone.
+        file = dispatcher._cache._cache_file  # noqa: SLF001 - there is no public way
+        file._version = f"{file._version} {_source_stamp()}"  # noqa: SLF001
     return cast("Function", dispatcher)
 
 
