@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from streams import stores_of
 
 from detector.__main__ import main
+from detector.commands.entity_cell import without_middle
 
 DAY_MS = 1_400_025_600_000
 """2014-05-14 00:00 UTC."""
@@ -100,6 +101,33 @@ def test_each_detector_has_its_table_and_entities_their_column(stores, ask):
     assert shown.index("cloudwatch") < shown.index("nyc-taxi")
     assert "host, region" in shown
     assert "2014-05-14 02:00  web-1, eu: trips is" in shown
+
+
+def test_a_row_is_one_line_and_names_keep_both_their_ends(stores, ask):
+    """In a narrow terminal; a wide one shows them whole."""
+    names = [f"ec2_disk_write_bytes_{ending}" for ending in ("1ef3de", "c0d644")]
+    stores.results.save(
+        [result("cloudwatch", hour, 0.8, entity={"host": name}) for hour, name in enumerate(names)]
+    )
+    rows = [line for line in ask(width=72).stdout.splitlines() if "0.80" in line]
+    assert [re.search(r"ec2\S*…\S*(\S{3}) ", row)[1] for row in rows] == ["644", "3de"]
+    rows = [line for line in ask(width=120).stdout.splitlines() if "0.80" in line]
+    assert [names[1] in rows[0], names[0] in rows[1]] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "shown"),
+    [
+        ("web-1", 5, "web-1"),
+        ("web-1", 4, "w…-1"),
+        ("x" * 9 + "y" * 9, 7, "xxx…yyy"),
+        ("サーバー一号機", 9, "サー…号機"),
+        ("ab" * 16_000, 9, "abab…abab"),
+    ],
+)
+def test_a_name_is_cut_in_its_middle(name, width, shown):
+    """To columns of a terminal, of which some characters take two."""
+    assert without_middle(name, width) == shown
 
 
 def test_a_name_of_thousands_of_characters_does_not_fill_the_screen(stores, ask):

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from detector.commands.entity_cell import NARROWEST, EntityCell, without_middle
 from detector.commands.moment import moment_text
 from detector.reason import number_text
 
@@ -15,7 +16,7 @@ Result = Mapping[str, Any]
 """A result document."""
 
 LONGEST_ENTITY = 60
-"""Characters of an entity's name that are shown: a name may be thousands long."""
+"""Columns of an entity's name that are shown: a name may be thousands of characters long."""
 
 WIDEST_FEATURE = 12
 """Characters of a feature's name beside its numbers, so that a row with entities fits 80; reasons have it whole."""
@@ -50,7 +51,7 @@ def results_table(title: str, results: Sequence[Result], notes: Sequence[str] | 
     table = plain_table(escape(title))
     table.add_column("window (UTC)", no_wrap=True)
     if has_entities:
-        table.add_column(_entity_header(results), overflow="fold", min_width=8)
+        table.add_column(_entity_header(results), min_width=NARROWEST)
     for name in ("grade", "confidence"):
         table.add_column(name, justify="right", no_wrap=True)
     if has_features:
@@ -60,8 +61,8 @@ def results_table(title: str, results: Sequence[Result], notes: Sequence[str] | 
     if notes is not None:
         table.add_column("known event", min_width=len("labelled"))
     for index, result in enumerate(results):
-        cells: list[Text | str] = [moment_text(result["data_start_time"])]
-        cells += [Text(entity_text(result))] if has_entities else []
+        cells: list[Text | str | EntityCell] = [moment_text(result["data_start_time"])]
+        cells += [EntityCell(entity_text(result))] if has_entities else []
         cells += [_grade(result), _ratio(result.get("confidence"))]
         cells += [Text("\n".join(result.get("value", {})))] if has_features else []
         cells += [Text(_numbers(result.get(part, {}))) for part in ("value", "expected")]
@@ -73,7 +74,7 @@ def results_table(title: str, results: Sequence[Result], notes: Sequence[str] | 
 def entity_text(result: Result) -> str:
     """Return the entity of a result in one line; empty for a single stream."""
     text = ", ".join(str(value) for value in result.get("entity_attributes", {}).values())
-    return text if len(text) <= LONGEST_ENTITY else f"{text[:LONGEST_ENTITY]}…"
+    return without_middle(text, LONGEST_ENTITY)
 
 
 def _entity_header(results: Sequence[Result]) -> str:

@@ -14,10 +14,14 @@ from detector.forest.state import ForestState
 
 @inner
 def ahead_of(slots: NDArray[np.int64], index: int, later: Scratch) -> Ahead:
-    """Say what to ask for while the point at `index` is worked on; the next one's paths are in `later`."""
+    """Say what to ask for while the point at `index` is worked on; the next one's paths are in `later`.
+
+    Nothing of the model at work: it is there.
+    """
     is_other = index + 1 < slots.shape[0] and slots[index + 1] != slots[index]
     points_of = slots[index + 1] if is_other else NO_SLOT
-    records_of = slots[index + 2] if index + 2 < slots.shape[0] else NO_SLOT
+    is_another = index + 2 < slots.shape[0] and slots[index + 2] != slots[index]
+    records_of = slots[index + 2] if is_another else NO_SLOT
     return Ahead(points_of, later, records_of)
 
 
