@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from strategies import streams, wide_streams
 from trees import check_model, tree_of, trees_of
 
+from detector.forest.kernels.descend import descend, descend_alive, start
 from detector.forest.kernels.quantise import cut_at, decode, encode, encode_point, steps_of
-from detector.forest.kernels.update import reset, score_and_update
+from detector.forest.kernels.scratch import make_scratch
+from detector.forest.kernels.update import reset, score_and_update, update
 from detector.forest.state import ForestShape, ForestState, allocate
 
 
@@ -180,3 +182,30 @@ def test_scores_follow_the_naive_forest() -> None:
     tails = np.quantile(late, 0.95, axis=1)
     assert abs(tails.mean() - np.quantile(theirs[64:], 0.95)) < 4 * tails.std()
     assert np.corrcoef(late[0], theirs[64:])[0, 1] > 0.9
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    n_trees=st.integers(8, 20),
+    n_columns=st.sampled_from([1, 5, 8, 9, 24, 40]),
+    sample_size=st.sampled_from([2, 3, 16, 256]),
+    n_points=st.sampled_from([1, 2, 5, 400]),
+    spread=st.sampled_from([0.0, 0.02, 1.0]),
+    seed=st.integers(0, 2**32),
+)
+def test_eight_trees_at_once_take_the_way_that_each_takes_alone(
+    n_trees: int, n_columns: int, sample_size: int, n_points: int, spread: float, seed: int
+) -> None:
+    """Eight trees and more, leaves at any depth, groups of equal points, columns of one vector and of several."""
+    state = fresh(n_columns, n_trees, sample_size, seed)
+    rng = np.random.default_rng(seed)
+    for point in rng.normal(0, spread, (n_points, n_columns)).astype(np.float32):
+        update(state, 0, point, 0.01)
+    abreast, alone = make_scratch(state), make_scratch(state)
+    encode_point(rng.normal(0, spread, n_columns).astype(np.float32), abreast.query[0])
+    alone.query[:] = abreast.query
+    descend(state, 0, abreast)
+    descend_alive(state, 0, start(state, 0, alone), alone)
+    np.testing.assert_array_equal(abreast.depth, alone.depth)
+    for tree, depth in enumerate(alone.depth.tolist()):
+        np.testing.assert_array_equal(abreast.path[: depth + 1, tree], alone.path[: depth + 1, tree])

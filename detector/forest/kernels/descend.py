@@ -1,10 +1,17 @@
+# ruff: noqa: ANN401, ARG001 - overloads are called with numba types, of which they use some
 """The way of a point from the root to a leaf, in all trees of a model in step.
 
-Trees advance one level each in turn, so that the loads of one level do not wait for one another.
+Trees advance one level each in turn, so that the loads of one level do not wait for one another; where records have
+three bytes and all trees descend, eight at a time.
 """
 
-import numpy as np
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
+from numba.extending import overload
+
+from detector.forest.kernels.abreast import TREES_ABREAST, step_lanes
 from detector.forest.kernels.kernel import inner
 from detector.forest.kernels.node import (
     DUPLICATES,
@@ -90,7 +97,66 @@ def descend_alive(state: ForestState, slot: int, n_alive: int, scratch: Scratch)
         level += 1
 
 
+def step_abreast(state: ForestState, slot: int, first: int, level: int, scratch: Scratch) -> bool:
+    """Take the paths of eight trees, from `first` on, a level down; true if one can go further. Modified in place.
+
+    A path that has ended stays where it is.
+    """
+    goes_on = False
+    for tree in range(first, first + TREES_ABREAST):
+        scratch.path[level + 1, tree] = scratch.path[level, tree]
+        if mass_of(np.int64(scratch.path[level, tree])) > 1:
+            goes_on |= step(state, slot, tree, level, scratch)
+    return goes_on
+
+
+@overload(step_abreast, jit_options={"_nrt": False})
+def _step_abreast(state: Any, slot: Any, first: Any, level: Any, scratch: Any) -> Callable[..., bool]:
+    def compiled(state: Any, slot: Any, first: Any, level: Any, scratch: Any) -> bool:
+        n_trees = scratch.depth.shape[0]
+        record = (slot * n_trees + first) * state.nodes.shape[2]
+        path, depth, query = scratch.path, scratch.depth, scratch.query
+        if query.shape[1] == 8:
+            return step_lanes(state.nodes, record, path, depth, query, level, first, 8)
+        return step_lanes(state.nodes, record, path, depth, query, level, first, 16)
+
+    return compiled
+
+
 @inner
+def descend_abreast(state: ForestState, slot: int, scratch: Scratch) -> None:
+    """Take all trees, at least eight, down to their leaves; their records have three bytes. Modified in place."""
+    if n_leaves(state, slot) == 1:
+        return
+    n_trees = scratch.depth.shape[0]
+    level, goes_on = 0, True
+    while goes_on:
+        goes_on = False
+        for group in range(0, n_trees, TREES_ABREAST):
+            # The last eight may take trees along that had their step already: it is the same one.
+            goes_on |= step_abreast(state, slot, min(group, n_trees - TREES_ABREAST), level, scratch)
+        level += 1
+
+
 def descend(state: ForestState, slot: int, scratch: Scratch) -> None:
     """Fill the paths of the query in `scratch` through every tree of a model. Modified in place."""
-    descend_alive(state, slot, start(state, slot, scratch), scratch)
+    n_trees = start(state, slot, scratch)
+    if state.nodes.ndim == 4 and n_trees >= TREES_ABREAST:
+        descend_abreast(state, slot, scratch)
+    else:
+        descend_alive(state, slot, n_trees, scratch)
+
+
+@overload(descend, jit_options={"_nrt": False})
+def _descend(state: Any, slot: Any, scratch: Any) -> Callable[..., None]:
+    def compiled_bytes(state: Any, slot: Any, scratch: Any) -> None:
+        n_trees = start(state, slot, scratch)
+        if n_trees >= TREES_ABREAST:
+            descend_abreast(state, slot, scratch)
+        else:
+            descend_alive(state, slot, n_trees, scratch)
+
+    def compiled(state: Any, slot: Any, scratch: Any) -> None:
+        descend_alive(state, slot, start(state, slot, scratch), scratch)
+
+    return compiled_bytes if state.types[state.fields.index("nodes")].ndim == 4 else compiled

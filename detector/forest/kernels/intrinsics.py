@@ -12,17 +12,19 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from detector.forest.kernels.lanes import INT64, LOW_WORD, load, measure, scan, steps, sticks_out, store
-
-LEAF_FIELD = 10, 0x3FF
-MASS_FIELD = 20, 0x7FF
-"""Shift and mask of the fields of a place (see `node.py`)."""
-
-
-def _element(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
-    """Address of an element."""
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.gep(data, [index])
+from detector.forest.kernels.lanes import (
+    INT64,
+    LEAF_FIELD,
+    LOW_WORD,
+    MASS_FIELD,
+    element,
+    load,
+    measure,
+    scan,
+    steps,
+    sticks_out,
+    store,
+)
 
 
 def _field(builder: Any, place: Any, shift: int, mask: int) -> Any:
@@ -61,17 +63,17 @@ def widen_lanes(
             arguments
         )
         byte = ir.IntType(8).as_pointer()
-        first = builder.bitcast(_element(context, builder, points, points_value, index_value), byte)
+        first = builder.bitcast(element(context, builder, points, points_value, index_value), byte)
         row = cgutils.unpack_tuple(builder, context.make_array(box)(context, builder, box_value).shape)[1]
-        low_at = _element(context, builder, box, box_value, lane_value)
-        high_at = _element(context, builder, box, box_value, builder.add(lane_value, row))
+        low_at = element(context, builder, box, box_value, lane_value)
+        high_at = element(context, builder, box, box_value, builder.add(lane_value, row))
         start = load(builder, low_at, vector), load(builder, high_at, vector)
         stride = builder.mul(columns_value, INT64(points.dtype.bitwidth // 8))
         low, high = scan(builder, first, count_value, stride, start)
         store(builder, low, low_at)
         store(builder, high, high_at)
-        codes = load(builder, _element(context, builder, query, query_value, lane_value), vector)
-        mask_at = _element(context, builder, query, query_value, builder.add(lane_value, row))
+        codes = load(builder, element(context, builder, query, query_value, lane_value), vector)
+        mask_at = element(context, builder, query, query_value, builder.add(lane_value, row))
         gap = measure(builder, (low, high), steps(builder, codes), load(builder, mask_at, vector))
         overhang = builder.and_(gap, LOW_WORD)
         extent = builder.lshr(gap, INT64(32))
@@ -169,13 +171,13 @@ def climb_lanes(
             _,
         ) = arguments
         base = builder.bitcast(
-            _element(context, builder, points, points_value, index_value), ir.IntType(8).as_pointer()
+            element(context, builder, points, points_value, index_value), ir.IntType(8).as_pointer()
         )
         row = cgutils.unpack_tuple(builder, context.make_array(query)(context, builder, query_value).shape)[1]
-        codes = load(builder, _element(context, builder, query, query_value, INT64(0)), vector)
-        mask = load(builder, _element(context, builder, query, query_value, row), vector)
-        path_at = _element(context, builder, path, path_value, place_value)
-        gaps_at = _element(context, builder, gaps, gaps_value, INT64(0))
+        codes = load(builder, element(context, builder, query, query_value, INT64(0)), vector)
+        mask = load(builder, element(context, builder, query, query_value, row), vector)
+        path_at = element(context, builder, path, path_value, place_value)
+        gaps_at = element(context, builder, gaps, gaps_value, INT64(0))
         stride = builder.mul(columns, INT64(points.dtype.bitwidth // 8))
         return _climb(builder, base, stride, path_at, trees, depth_value, gaps_at, codes, mask)
 
@@ -187,7 +189,7 @@ def load_word(typing: Any, array: Any, index: Any) -> Any:
     """Four bytes of a byte array from an index on, as an integer; those behind the array's end are whatever follows."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        pointer = builder.bitcast(_element(context, builder, array, *arguments), ir.IntType(32).as_pointer())
+        pointer = builder.bitcast(element(context, builder, array, *arguments), ir.IntType(32).as_pointer())
         word = builder.load(pointer)
         word.align = 1
         return builder.zext(word, INT64)
@@ -201,8 +203,8 @@ def move_elements(typing: Any, array: Any, target: Any, source: Any, count: Any)
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         array_value, target_value, source_value, count_value = arguments
-        to = _element(context, builder, array, array_value, target_value)
-        origin = _element(context, builder, array, array_value, source_value)
+        to = element(context, builder, array, array_value, target_value)
+        origin = element(context, builder, array, array_value, source_value)
         cgutils.raw_memmove(builder, to, origin, count_value, array.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
@@ -218,7 +220,7 @@ def prefetch_element(typing: Any, array: Any, index: Any) -> Any:
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         byte = ir.IntType(8).as_pointer()
-        pointer = builder.bitcast(_element(context, builder, array, *arguments), byte)
+        pointer = builder.bitcast(element(context, builder, array, *arguments), byte)
         word = ir.IntType(32)
         read, second_level, data = word(0), word(2), word(1)
         kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])

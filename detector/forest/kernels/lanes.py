@@ -20,6 +20,16 @@ BLOCK = 4
 INT64 = ir.IntType(64)
 LOW_WORD = INT64(0xFFFFFFFF)
 
+LEAF_FIELD = 10, 0x3FF
+MASS_FIELD = 20, 0x7FF
+"""Shift and mask of the fields of a place (see `node.py`)."""
+
+
+def element(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    """Address of an element."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [index])
+
 
 def load(builder: Any, pointer: Any, vector: ir.VectorType) -> Any:
     """Load of a vector from an address that is aligned to its elements only."""
