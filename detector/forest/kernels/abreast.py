@@ -1,8 +1,8 @@
 # ruff: noqa: ANN401, ARG001 - llvmlite has no types, and numba calls this with its own
 """One step of a point down eight trees at once, as LLVM instructions.
 
-A step of one tree is fifty instructions, none of which waits for another tree's: eight of them in the lanes of a vector
-are a few more, where the records are bytes that lanes of 32 bits hold.
+A step down one tree is some fifty instructions, of which none waits for another tree's. In the lanes of a vector eight
+steps take little more; 32 bits a lane hold a place, and a record of three bytes.
 """
 
 from typing import Any
