@@ -25,8 +25,10 @@ from hypothesis import strategies as st
 
 from detector.forest.kernels.update import reset, score_and_update
 from detector.forest.state import allocate
+from detector.model.attribution import NO_TRAIT, tell_traits
 from detector.model.bars import bars_of
 from detector.model.fleet import Fleet, ModelSettings
+from detector.model.transform import LONG_MEAN, MEDIUM_MEAN, N_COLUMNS, RESIDUAL_MEAN, VALUE
 from detector.model.verdicts import ScoredBlock
 from detector.model.walk import FIRST_SCORED, MAX_WARM_UP
 
@@ -93,6 +95,10 @@ def test_a_planted_anomaly_scores_highest_and_alarms(kind: ModelSettings) -> Non
     # Eight windows dilute one value.
     assert (scored.grade[1100] > (0.3 if kind.shingle_size else 0.4)).all()
     assert (scored.contribution[1100, :, 0] > 0.6).all()
+    # Odd codes are high; a shingle has no columns of which one could be told, and a departure needs none.
+    is_told = ~scored.departed[1100, :, 0].astype(bool) & (kind.shingle_size is None)
+    np.testing.assert_array_equal(scored.trait[1100, :, 0] % 2, is_told)
+    assert not scored.trait[np.isnan(scored.grade)].any()
     assert (scored.upper[1100, :, 0] < values[1100, :, 0]).all()
     check_sane(scored, values)
 
@@ -116,6 +122,18 @@ def test_an_alarm_of_a_departure_says_so_and_names_the_metric(*, skewed: bool) -
     assert (scored.contribution[told, 0, 1] > 0.9).all()
     assert 300 < scored.routine[told[-1], 0, 1] < 520
     assert np.isnan(scored.routine[scored.departed == 0]).all()
+
+
+def test_of_each_metric_the_column_with_most_of_the_score_is_told() -> None:
+    """On the side that has two thirds of it; none where neither has."""
+    columns = np.zeros((4, 3 * N_COLUMNS))
+    high, low = columns[0], columns[1]
+    high[MEDIUM_MEAN], high[VALUE], low[LONG_MEAN] = 0.5, 0.2, 0.3
+    low[N_COLUMNS + RESIDUAL_MEAN], high[N_COLUMNS] = 0.4, 0.1
+    high[2 * N_COLUMNS], low[2 * N_COLUMNS + 1] = 0.6, 0.4
+    traits = np.full(3, 77, np.uint8)
+    tell_traits(columns, traits)
+    assert traits.tolist() == [1 + 2 * MEDIUM_MEAN, 2 + 2 * RESIDUAL_MEAN, NO_TRAIT]
 
 
 def test_the_first_score_comes_at_the_fortieth_window() -> None:
