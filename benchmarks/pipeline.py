@@ -190,6 +190,10 @@ def main() -> None:
     parser.add_argument("--ticks", type=int, default=12)
     parser.add_argument("--heap", default=HEAP)
     options = parser.parse_args()
+    if options.ticks <= TURN_WINDOWS and "rotation" in (options.rows or ROWS):
+        parser.error(
+            f"--ticks must be above {TURN_WINDOWS} for `rotation`, got {options.ticks}: until then nothing lags"
+        )
     warm_up()
     with EmbeddedNode(heap=options.heap, jvm_flags=PRODUCTION, settings=BREAKER) as node:
         warm_up_node(node)
