@@ -31,6 +31,9 @@ CASES = ("nab", "seasonal", "cosine", "history", "confidence", "noise", "knobs",
 LABELLED_CASES = ("nab", "folders")
 """Those that need labelled series."""
 
+ON_REQUEST = ("folders",)
+"""Those that are measured only where they are named: ten minutes for one table."""
+
 KNOB_CASES, KNOB_SEEDS, KNOB_ENTITIES = ("nab", "seasonal", "noise"), 2, 16
 """What a user's settings are measured on: less, because there are many."""
 
@@ -145,7 +148,8 @@ def arguments() -> argparse.Namespace:
     if options.ablate and options.entities == USUAL:
         options.entities = QUICK
     if options.cases is None:
-        options.cases = [case for case in CASES[:-1] if options.nab or case not in LABELLED_CASES]
+        left_out = ON_REQUEST if options.nab else (*ON_REQUEST, *LABELLED_CASES)
+        options.cases = [case for case in CASES if case not in left_out]
     return options
 
 

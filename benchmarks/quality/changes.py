@@ -8,7 +8,7 @@ from benchmarks.nab import PROFILES, Series, nab_score
 from benchmarks.quality.detection import detect
 from benchmarks.quality.drive import SettingsOf
 from benchmarks.quality.generated import mean_noise_alarms, run_seasonal
-from benchmarks.quality.labelled import SeriesRun, run_all
+from benchmarks.quality.labelled import SeriesRun, flags_by_seed, run_all
 from benchmarks.quality.rows import Row, row
 from detector.model.bars import DEFAULT_BARS, SENSITIVITY, Bars, bars_of
 from detector.model.fleet import ModelSettings
@@ -30,6 +30,11 @@ def without_rule(**bars: float) -> Change:
 def with_bars(bars: Bars) -> Change:
     """Return the change that gives the rule other bars."""
     return lambda settings: replace(settings, bars=bars)
+
+
+def changed(change: Change, settings_of: SettingsOf) -> SettingsOf:
+    """Return settings with a change made to them."""
+    return lambda n_features, interval_ms: change(settings_of(n_features, interval_ms))
 
 
 CHANGES: dict[str, Change] = {
@@ -79,23 +84,20 @@ def rows_of_changes(
 ) -> Iterator[Row]:
     """Yield the rows of each change, in the cases among nab, seasonal and noise; `kind` is what they are called."""
     for name, change in changes.items():
-
-        def changed(n_features: int, interval_ms: int, change: Change = change) -> ModelSettings:
-            return change(settings_of(n_features, interval_ms))
-
+        own = changed(change, settings_of)
         case = f"{kind}, {name}"
         if "nab" in cases:
-            yield from _labelled(case, run_all(every, n_seeds, changed), n_seeds)
+            yield from _labelled(case, run_all(every, n_seeds, own), n_seeds)
         if "seasonal" in cases:
-            found = [detect(one.run.flags, one.streams) for one in run_seasonal(n_seeds, changed)]
+            found = [detect(one.run.flags, one.streams) for one in run_seasonal(n_seeds, own)]
             yield row(case, "recall", "1", [one.recall for one in found])
             yield row(case, "false_per_week", "1", [one.false_per_week for one in found])
         if "noise" in cases:
-            yield row(case, "alarms_in_4_weeks", "1", mean_noise_alarms(n_entities, n_seeds, changed))
+            yield row(case, "alarms_in_4_weeks", "1", mean_noise_alarms(n_entities, n_seeds, own))
 
 
 def _labelled(case: str, runs: Sequence[SeriesRun], n_seeds: int) -> Iterator[Row]:
     series = [one.series for one in runs]
-    flags = [{one.series.name: one.flags(seed) for one in runs} for seed in range(n_seeds)]
+    flags = flags_by_seed(runs, n_seeds)
     for name in ("standard", "low_fp"):
         yield row(case, f"{name}_fixed", "", [nab_score(one, series, PROFILES[name]) for one in flags])

@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.nab import PROFILES, Series, nab_score
-from benchmarks.quality.changes import with_bars
+from benchmarks.quality.changes import changed, with_bars
 from benchmarks.quality.drive import SettingsOf
 from benchmarks.quality.generated import mean_noise_alarms
-from benchmarks.quality.labelled import run_all
+from benchmarks.quality.labelled import flags_by_seed, folder_of, run_all
 from benchmarks.quality.rows import Row, row
 from detector.model.bars import DEFAULT_BARS, Bars
-from detector.model.fleet import ModelSettings
 
 FACTORS = (0.8, 1.0, 1.25)
 """The bars around ours: what is strong, what lasts and what departs, each times one of these."""
@@ -58,14 +57,10 @@ def candidate(
     bars: Bars, every: Sequence[Series], n_seeds: int, n_entities: int, settings_of: SettingsOf
 ) -> Candidate:
     """Run all series, and clean noise of each kind, with other bars."""
-    change = with_bars(bars)
-
-    def changed(n_features: int, interval_ms: int) -> ModelSettings:
-        return change(settings_of(n_features, interval_ms))
-
-    runs = run_all(every, n_seeds, changed)
-    flags = [{one.series.name: one.flags(seed) for one in runs} for seed in range(n_seeds)]
-    return Candidate(bars, flags, float(np.mean(mean_noise_alarms(n_entities, 1, changed))))
+    own = changed(with_bars(bars), settings_of)
+    flags = flags_by_seed(run_all(every, n_seeds, own), n_seeds)
+    (noise,) = mean_noise_alarms(n_entities, 1, own)
+    return Candidate(bars, flags, noise)
 
 
 def folder_rows(
@@ -99,11 +94,6 @@ def rows_of(every_candidate: Sequence[Candidate], every: Sequence[Series]) -> It
         mixed = ours._replace(flags=unseen)
         best = max(allowed, key=lambda one: one.score(seen))
         yield from _row_of("folder left out, each in turn", seen, ours, mixed, best)
-
-
-def folder_of(series: Series) -> str:
-    """Return the folder of a series."""
-    return series.name.partition("/")[0]
 
 
 def _row_of(

@@ -57,11 +57,21 @@ def run_all(every: Sequence[Series], n_seeds: int, settings_of: SettingsOf) -> l
     return [SeriesRun(series, run_series(series, seeds, settings_of)) for series in every]
 
 
+def flags_by_seed(runs: Sequence[SeriesRun], n_seeds: int) -> list[dict[str, NDArray[np.bool_]]]:
+    """Return for each seed the rows with an alarm, by name of the series, as `nab_score` takes them."""
+    return [{one.series.name: one.flags(seed) for one in runs} for seed in range(n_seeds)]
+
+
+def folder_of(series: Series) -> str:
+    """Return the folder of a series."""
+    return series.name.partition("/")[0]
+
+
 def labelled_rows(runs: Sequence[SeriesRun], n_seeds: int) -> Iterator[Row]:
     """Yield the rows of NAB's scores, of what is counted together, of the taxis and of the cost."""
     yield from _scores("nab", runs, n_seeds)
-    for folder in sorted({one.series.name.partition("/")[0] for one in runs}):
-        inside = [one for one in runs if one.series.name.startswith(f"{folder}/")]
+    for folder in sorted({folder_of(one.series) for one in runs}):
+        inside = [one for one in runs if folder_of(one.series) == folder]
         if len(inside) < len(runs):
             yield from _scores(f"nab {folder}", inside, n_seeds)
     for case, chosen in _cases(runs):
@@ -84,7 +94,7 @@ def _scores(case: str, runs: Sequence[SeriesRun], n_seeds: int) -> Iterator[Row]
     series = [one.series for one in runs]
     if not any(one.windows for one in series):
         return
-    flags = [{one.series.name: one.flags(seed) for one in runs} for seed in range(n_seeds)]
+    flags = flags_by_seed(runs, n_seeds)
     grades = [{one.series.name: one.grades(seed) for one in runs} for seed in range(n_seeds)]
     for name, profile in PROFILES.items():
         yield row(case, f"{name}_fixed", "", [nab_score(one, series, profile) for one in flags])
