@@ -244,7 +244,7 @@ def _past_of(past: NDArray[np.float64], routine: Record, place: Record) -> float
 
 @inner
 def _wrapped(place: int, n_places: int) -> int:
-    """Return a place that may lie less than a season before or behind. A remainder would take ten times as long."""
+    """Return a place that lies less than a season before or behind; without a division, it is done often."""
     if place < 0:
         return place + n_places
     return place - n_places if place >= n_places else place

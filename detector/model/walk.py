@@ -126,30 +126,33 @@ def _walk(
     n_windows = rows.end_times_ms.shape[0]
     n_cells = rows.models.shape[0] * n_windows
     left_even = left_odd = NOTHING_LEFT
-    started = next_place = next_window = 0
-    cell = 0
-    for place in range(rows.models.shape[0]):
-        for window in range(n_windows):
-            is_last_of_model = window + 1 == n_windows
-            while started < min(cell + 1 + is_last_of_model, n_cells):
-                is_even = started & 1 == 0
-                desk = even if is_even else odd
-                left = _first_half(models, lines, plan, pace, rows, next_place, next_window, scored, desk)
-                if is_even:
-                    left_even = left
-                else:
-                    left_odd = left
-                started += 1
-                next_window += 1
-                if next_window == n_windows:
-                    next_place, next_window = next_place + 1, 0
-            is_even = cell & 1 == 0
-            left, left_next = (left_even, left_odd) if is_even else (left_odd, left_even)
-            if left != NOTHING_LEFT:
-                now, later = (even, odd) if is_even else (odd, even)
-                ahead = _ahead(rows, place, window, left_next, later.scratch)
-                _second_half(models, plan, pace, rows, place, window, left, scored, now, ahead)
-            cell += 1
+    started = next_place = next_window = place = window = 0
+    for cell in range(n_cells):
+        is_last_of_model = window + 1 == n_windows
+        while started < min(cell + 1 + is_last_of_model, n_cells):
+            is_even = started & 1 == 0
+            desk = even if is_even else odd
+            left = _first_half(models, lines, plan, pace, rows, next_place, next_window, scored, desk)
+            if is_even:
+                left_even = left
+            else:
+                left_odd = left
+            started += 1
+            next_place, next_window = _following(next_place, next_window, n_windows)
+        is_even = cell & 1 == 0
+        left, left_next = (left_even, left_odd) if is_even else (left_odd, left_even)
+        if left != NOTHING_LEFT:
+            now, later = (even, odd) if is_even else (odd, even)
+            ahead = _ahead(rows, place, window, left_next, later.scratch)
+            _second_half(models, plan, pace, rows, place, window, left, scored, now, ahead)
+        place, window = _following(place, window, n_windows)
+
+
+@inner
+def _following(place: int, window: int, n_windows: int) -> tuple[int, int]:
+    """Return the row after one: all windows of a model come before the next model."""
+    window += 1
+    return (place + 1, 0) if window == n_windows else (place, window)
 
 
 @inner

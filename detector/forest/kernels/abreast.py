@@ -11,7 +11,17 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from detector.forest.kernels.lanes import INT64, LEAF_FIELD, MASS_FIELD, element, load, store
+from detector.forest.kernels.lanes import (
+    INT64,
+    LEAF_FIELD,
+    MASS_FIELD,
+    NODE_FIELD,
+    constant,
+    element,
+    load,
+    store,
+)
+from detector.forest.kernels.node import DUPLICATES
 
 TREES_ABREAST = 8
 """Trees that a point descends at once."""
@@ -36,21 +46,26 @@ def _splat(builder: Any, vector: ir.VectorType, value: Any) -> Any:
     """Vector with one value in all lanes."""
     first = ir.IntType(32)(0)
     lone = builder.insert_element(ir.Constant(vector, ir.Undefined), value, first)
-    lanes = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
-    return builder.shuffle_vector(lone, lone, lanes)
+    return builder.shuffle_vector(lone, lone, constant(ir.VectorType(ir.IntType(32), vector.count), 0))
+
+
+def _have_many(builder: Any, places: Any) -> Any:
+    """Whether there is more than one leaf under each of the places."""
+    mass = builder.lshr(places, constant(places.type, MASS_FIELD[0]))
+    return builder.icmp_unsigned(">", mass, constant(places.type, 1))
 
 
 def _codes(builder: Any, query: Any, columns: Any, n_lanes: int) -> Any:
     """Codes of a point in one column a lane; `n_lanes` columns have room at the address `query`."""
     if n_lanes != 8:
         return _gathered(builder, query, columns, 8)
-    # All eight fit a word: shifting it is a third of the work of loading byte by byte.
+    # All eight fit a word: shifting it takes fewer instructions than loading byte by byte.
     wide = ir.VectorType(INT64, columns.type.count)
     word = builder.load(builder.bitcast(query, INT64.as_pointer()))
     word.align = 1
-    bits = builder.shl(builder.zext(columns, wide), ir.Constant(wide, [3] * wide.count))
+    bits = builder.shl(builder.zext(columns, wide), constant(wide, 3))
     shifted = builder.trunc(builder.lshr(_splat(builder, wide, word), bits), columns.type)
-    return builder.and_(shifted, ir.Constant(columns.type, [0xFF] * wide.count))
+    return builder.and_(shifted, constant(columns.type, 0xFF))
 
 
 def _children(
@@ -61,18 +76,16 @@ def _children(
     Everything in lanes of 32 bits. `first_record` is where the records of each lane's tree begin, in records from
     `base`; `query` is the address of the point's codes, of which there is room for `n_lanes`.
     """
-    vector = places.type
-    lane = lambda value: ir.Constant(vector, [value] * TREES_ABREAST)  # noqa: E731 - a constant in all lanes
-    record = builder.add(first_record, builder.and_(places, lane(0x3FF)))
+    lane = lambda value: constant(places.type, value)  # noqa: E731 - the same in all lanes
+    record = builder.add(first_record, builder.and_(places, lane(NODE_FIELD[1])))
     words = _gathered(builder, base, builder.mul(record, lane(3)), 32)
     byte = lambda shift: builder.and_(builder.lshr(words, lane(shift)), lane(0xFF))  # noqa: E731 - of a record
-    has_equals = builder.icmp_unsigned("==", byte(8), lane(0xFF))
-    has_many = builder.icmp_unsigned(">", builder.lshr(places, lane(MASS_FIELD[0])), lane(1))
-    goes_on = builder.and_(has_many, builder.not_(has_equals))
+    has_equals = builder.icmp_unsigned("==", byte(8), lane(DUPLICATES))
+    goes_on = builder.and_(_have_many(builder, places), builder.not_(has_equals))
     codes = _codes(builder, query, builder.select(has_equals, lane(0), byte(8)), n_lanes)
     left = builder.add(byte(16), lane(1))
     mass = builder.shl(left, lane(MASS_FIELD[0]))
-    left_child = builder.add(builder.add(builder.and_(places, lane(0xFFFFF)), lane(1)), mass)
+    left_child = builder.add(builder.add(builder.and_(places, lane((1 << MASS_FIELD[0]) - 1)), lane(1)), mass)
     behind = builder.add(left, builder.shl(left, lane(LEAF_FIELD[0])))
     right_child = builder.sub(builder.add(places, behind), mass)
     goes_right = builder.icmp_unsigned("<", byte(0), codes)
@@ -110,9 +123,8 @@ def step_lanes(
         below = builder.trunc(builder.add(level_value, INT64(1)), ir.IntType(16))
         deeper = builder.select(goes_on, _splat(builder, short, below), load(builder, depth_at, short))
         store(builder, deeper, depth_at)
-        mass = builder.lshr(children, ir.Constant(vector, [MASS_FIELD[0]] * TREES_ABREAST))
-        has_more = builder.icmp_unsigned(">", mass, ir.Constant(vector, [1] * TREES_ABREAST))
-        bits = builder.bitcast(builder.and_(goes_on, has_more), ir.IntType(TREES_ABREAST))
+        go_on = builder.and_(goes_on, _have_many(builder, children))
+        bits = builder.bitcast(go_on, ir.IntType(TREES_ABREAST))
         return builder.icmp_unsigned("!=", bits, bits.type(0))
 
     return types.boolean(nodes, record, path, depth, query, level, tree, lanes), generate

@@ -138,6 +138,7 @@ def descend_abreast(state: ForestState, slot: int, scratch: Scratch) -> None:
         level += 1
 
 
+@inner
 def descend(state: ForestState, slot: int, scratch: Scratch) -> None:
     """Fill the paths of the query in `scratch` through every tree of a model. Modified in place."""
     n_trees = start(state, slot, scratch)
@@ -145,18 +146,3 @@ def descend(state: ForestState, slot: int, scratch: Scratch) -> None:
         descend_abreast(state, slot, scratch)
     else:
         descend_alive(state, slot, n_trees, scratch)
-
-
-@overload(descend, jit_options={"_nrt": False})
-def _descend(state: Any, slot: Any, scratch: Any) -> Callable[..., None]:
-    def compiled_bytes(state: Any, slot: Any, scratch: Any) -> None:
-        n_trees = start(state, slot, scratch)
-        if n_trees >= TREES_ABREAST:
-            descend_abreast(state, slot, scratch)
-        else:
-            descend_alive(state, slot, n_trees, scratch)
-
-    def compiled(state: Any, slot: Any, scratch: Any) -> None:
-        descend_alive(state, slot, start(state, slot, scratch), scratch)
-
-    return compiled_bytes if state.types[state.fields.index("nodes")].ndim == 4 else compiled

@@ -20,6 +20,7 @@ BLOCK = 4
 INT64 = ir.IntType(64)
 LOW_WORD = INT64(0xFFFFFFFF)
 
+NODE_FIELD = 0, 0x3FF
 LEAF_FIELD = 10, 0x3FF
 MASS_FIELD = 20, 0x7FF
 """Shift and mask of the fields of a place (see `node.py`)."""
@@ -105,8 +106,8 @@ def _pairs(builder: Any, codes: Any) -> Any:
     """Add up neighbouring lanes, into 32-bit lanes."""
     wide = ir.VectorType(ir.IntType(32), codes.type.count // 2)
     pairs = builder.bitcast(codes, wide)
-    even = builder.and_(pairs, _constant(wide, 0xFFFF))
-    return builder.add(even, builder.lshr(pairs, _constant(wide, 16)))
+    even = builder.and_(pairs, constant(wide, 0xFFFF))
+    return builder.add(even, builder.lshr(pairs, constant(wide, 16)))
 
 
 def _pick(builder: Any, one: Any, other: Any, lanes: Sequence[int]) -> Any:
@@ -147,7 +148,7 @@ def _totals(builder: Any, overhang: Any, extent: Any, *, fits: bool) -> Any:
     return builder.bitcast(sums, INT64)
 
 
-def _constant(vector: ir.VectorType, value: int) -> Any:
+def constant(vector: ir.VectorType, value: int) -> Any:
     """Vector of equal lanes."""
     return ir.Constant(vector, [value] * vector.count)
 
@@ -158,15 +159,15 @@ def steps(builder: Any, codes: Any) -> Any:
     if narrow.element.width == 16:
         return codes
     wide = ir.VectorType(ir.IntType(16), narrow.count)
-    signed = builder.sub(codes, _constant(narrow, ZERO_CODE))
-    sign = builder.ashr(signed, _constant(narrow, 7))
+    signed = builder.sub(codes, constant(narrow, ZERO_CODE))
+    sign = builder.ashr(signed, constant(narrow, 7))
     size = builder.sub(builder.xor(signed, sign), sign)
-    groups = builder.lshr(size, _constant(narrow, MANTISSA_BITS))
-    exponent = call(builder, f"llvm.usub.sat.v{narrow.count}i8", narrow, groups, _constant(narrow, 1))
-    mantissa = builder.sub(size, builder.shl(exponent, _constant(narrow, MANTISSA_BITS)))
+    groups = builder.lshr(size, constant(narrow, MANTISSA_BITS))
+    exponent = call(builder, f"llvm.usub.sat.v{narrow.count}i8", narrow, groups, constant(narrow, 1))
+    mantissa = builder.sub(size, builder.shl(exponent, constant(narrow, MANTISSA_BITS)))
     size = builder.shl(builder.zext(mantissa, wide), builder.zext(exponent, wide))
     sign = builder.sext(sign, wide)
-    return builder.add(builder.sub(builder.xor(size, sign), sign), _constant(wide, ZERO_STEP))
+    return builder.add(builder.sub(builder.xor(size, sign), sign), constant(wide, ZERO_STEP))
 
 
 def sticks_out(builder: Any, box: tuple[Any, Any], query: Any, mask: Any) -> Any:
