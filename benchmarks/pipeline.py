@@ -81,7 +81,7 @@ def rotation(bench: Bench, n_ticks: int) -> None:
     """Play windows back to back where a part of the models fits into memory, and then let the others catch up."""
 
     def put_to_bed(partition: Partition) -> None:
-        save_partition(partition, bench.stores.checkpoints, every_windows=1)
+        save_partition(partition, bench.stores.checkpoints, every_entries=1)
         partition.sleep()
 
     _, job = warm(bench, put_to_bed)

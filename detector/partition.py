@@ -27,8 +27,10 @@ GROUP_SIZE = 32
 """Models a checkpoint document: about a megabyte compressed, far below what a cluster accepts."""
 
 
-MOST_STAGGER = 64
-"""Windows by which first checkpoints are spread, so that partitions that started together do not save together."""
+CHECKPOINT_EVERY_ENTRIES = 64
+"""Journal entries between two checkpoints of a model: a restart replays at most this many of each.
+
+An entry is one window live, and as many as make a block when catching up, so what is replayed is bounded as well."""
 
 
 class ScoredEntry(NamedTuple):
@@ -84,8 +86,8 @@ class Partition:
         self.saved_sequences: dict[int, int] = {}
         self._births: list[int] = []
         """The entry that brought the first entity of each group: before it the group has no need of a checkpoint."""
-        self._windows_since_saved: dict[int, int] = {}
-        self._stagger = partition_of((log,), MOST_STAGGER)
+        self._entries_since_saved: dict[int, int] = {}
+        self._stagger = partition_of((log,), CHECKPOINT_EVERY_ENTRIES)
         self._settings = settings
         self._fleet = open_fleet(settings)
         self._silence = silence or Silence(Filler(np.full(settings.n_features, np.nan)), longest_ms=0)
@@ -159,8 +161,8 @@ class Partition:
         self.done = Progress(sequence, self.frontier_ms, len(self.roster))
         # A replay begins with the oldest checkpoint; the others must not come out of it as if all were due at once.
         for group in np.flatnonzero(saved < sequence).tolist():
-            windows = self._windows_since_saved.get(group, self._stagger + group)
-            self._windows_since_saved[group] = windows + len(entry.end_times_ms)
+            seen = self._entries_since_saved.get(group, self._first_turn(group))
+            self._entries_since_saved[group] = seen + 1
         return ScoredEntry(sequence, entry, scored, is_imputed)
 
     def pass_over(self, sequence: int, entry: JournalEntry) -> None:
@@ -197,11 +199,15 @@ class Partition:
         self.roster.add(new)
         self._silence.enrol(len(self.roster))
 
-    def due_groups(self, every_windows: int) -> Iterator[int]:
-        """Yield the groups that have seen `every_windows` windows since their last checkpoint."""
-        for group, windows in self._windows_since_saved.items():
-            if self.is_awake and windows >= every_windows:
+    def due_groups(self, every_entries: int) -> Iterator[int]:
+        """Yield the groups that have seen `every_entries` journal entries since their last checkpoint."""
+        for group, seen in self._entries_since_saved.items():
+            if self.is_awake and seen >= every_entries:
                 yield group
+
+    def _first_turn(self, group: int) -> int:
+        """Return the entries that a new group counts as seen, so that those that started together do not save together."""
+        return (self._stagger + group) % CHECKPOINT_EVERY_ENTRIES
 
     def checkpoint(self, group: int) -> Checkpoint:
         """Return the models of a group as they are now."""
@@ -215,7 +221,7 @@ class Partition:
     def mark_saved(self, group: int, sequence: int) -> None:
         """Note that the checkpoint of a group after `sequence` stands in the cluster."""
         self.saved_sequences[group] = sequence
-        self._windows_since_saved[group] = 0
+        self._entries_since_saved[group] = 0
 
     @property
     def safe_sequence(self) -> int:

@@ -41,6 +41,6 @@ def _fit(job: Job, checkpoints: Checkpoints, needed_bytes: int, *, kept: int) ->
     awake: list[Partition] = job.awake()
     while len(awake) > kept and job.used_bytes + needed_bytes > job.room_bytes:
         partition = awake.pop(0)
-        save_partition(partition, checkpoints, every_windows=1)
+        save_partition(partition, checkpoints, every_entries=1)
         partition.sleep()
     job.note_memory()

@@ -253,7 +253,7 @@ class Runner:
         with self._busy:
             try:
                 if self._job is not None and self._job.is_resumed:
-                    save_checkpoints(self._job, self._stores.checkpoints, every_windows=1)
+                    save_checkpoints(self._job, self._stores.checkpoints, every_entries=1)
             except StorageError as error:
                 # Not lost: the journal has what the checkpoints lack.
                 log.warning("checkpoints_not_saved", detector=self.config.detector_id, error=str(error))

@@ -7,11 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 
 from detector.job import Job
-from detector.partition import Partition
+from detector.partition import CHECKPOINT_EVERY_ENTRIES, Partition
 from detector.stores import Checkpoints, Journal
-
-CHECKPOINT_EVERY_WINDOWS = 64
-"""Windows between two checkpoints of a model: a restart replays at most this many of each."""
 
 GROUPS_AT_ONCE = 8
 """Checkpoint documents in memory at once, about a megabyte each."""
@@ -24,15 +21,15 @@ PRUNE_EVERY_MS = 3_600_000
 
 
 def save_checkpoints(
-    job: Job, checkpoints: Checkpoints, every_windows: int = CHECKPOINT_EVERY_WINDOWS
+    job: Job, checkpoints: Checkpoints, every_entries: int = CHECKPOINT_EVERY_ENTRIES
 ) -> None:
-    """Save the models that have seen `every_windows` windows since they were last saved."""
-    _save(checkpoints, ((each, group) for each in job.partitions for group in each.due_groups(every_windows)))
+    """Save the models that have seen `every_entries` journal entries since they were last saved."""
+    _save(checkpoints, ((each, group) for each in job.partitions for group in each.due_groups(every_entries)))
 
 
-def save_partition(partition: Partition, checkpoints: Checkpoints, every_windows: int) -> None:
+def save_partition(partition: Partition, checkpoints: Checkpoints, every_entries: int) -> None:
     """Save those models of one partition."""
-    _save(checkpoints, ((partition, group) for group in partition.due_groups(every_windows)))
+    _save(checkpoints, ((partition, group) for group in partition.due_groups(every_entries)))
 
 
 def _save(checkpoints: Checkpoints, groups: Iterator[tuple[Partition, int]]) -> None:

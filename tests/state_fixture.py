@@ -55,7 +55,7 @@ def run(client: OpenSearch, prefix: str, source: str) -> None:
     for config in configs(source):
         job = open_job(config, stores, START_MS)
         poll(job, stores, START_MS + SAVED * MINUTE_MS)
-        save_checkpoints(job, stores.checkpoints, every_windows=1)
+        save_checkpoints(job, stores.checkpoints, every_entries=1)
         poll(job, stores, START_MS + COMMITTED * MINUTE_MS)
         try:
             poll(job, replace(stores, results=_Killing()), START_MS + JOURNALED * MINUTE_MS)

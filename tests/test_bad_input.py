@@ -304,7 +304,7 @@ def poll_and_save(job, stores, end_ms):
     from detector.save import save_checkpoints
 
     poll(job, stores, end_ms)
-    save_checkpoints(job, stores.checkpoints, every_windows=1)
+    save_checkpoints(job, stores.checkpoints, every_entries=1)
 
 
 def test_a_cluster_that_goes_away_and_one_that_is_read_only_are_made_up_for(

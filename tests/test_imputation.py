@@ -125,5 +125,5 @@ def test_the_last_number_stands_in_on_a_node_whatever_restarts(client, index_pre
         stores = stores_of(client, torn)
         job = open_job(own, stores, START_MS)
         poll(job, stores, START_MS + window * MINUTE_MS)
-        save_checkpoints(job, stores.checkpoints, every_windows=1)
+        save_checkpoints(job, stores.checkpoints, every_entries=1)
     assert written(client, torn) == documents

@@ -155,7 +155,7 @@ def test_one_that_stands_still_past_the_pruning_of_the_journal_changes_nothing(
 def prune(client, prefix, stores, config):
     """Save all models and delete all of the journal that they cover, as if a day had gone by."""
     job = open_job(config, stores, 0)
-    save_checkpoints(job, stores.checkpoints, every_windows=1)
+    save_checkpoints(job, stores.checkpoints, every_entries=1)
     client.indices.refresh(index=f"{prefix}-journal")
     prune_journal(job, stores.journal, int(time.time() * 1000) + 10**9)
 

@@ -45,7 +45,7 @@ def test_a_process_that_stands_still_past_the_pruning_and_goes_on_changes_nothin
 
     def go_on(window):
         poll(other, stores, START_MS + window * MINUTE_MS)
-        save_checkpoints(other, stores.checkpoints, every_windows=1)
+        save_checkpoints(other, stores.checkpoints, every_entries=1)
         client.indices.refresh(index=f"{prefix}-journal")
         other.pruned_at_ms = 0
         prune_journal(other, stores.journal, YEARS_LATER_MS)
@@ -59,7 +59,7 @@ def test_a_process_that_stands_still_past_the_pruning_and_goes_on_changes_nothin
         now_ms = START_MS + (window + 1) * MINUTE_MS
         poll(stopped, breaking(stores, fuse), now_ms)
         hits.add(fuse.ticks >= fuse.length)
-        save_checkpoints(stopped, breaking(stores, fuse).checkpoints, every_windows=2)
+        save_checkpoints(stopped, breaking(stores, fuse).checkpoints, every_entries=2)
     assert hits >= {True}, "it was stopped in the middle"
     poll(stopped, stores, END_MS)
     assert written(client, prefix) == undisturbed
@@ -75,7 +75,7 @@ def test_a_newcomer_that_resumes_while_another_goes_on_reads_a_whole(client, sou
 
     def go_on(window):
         poll(owner, stores, START_MS + window * MINUTE_MS)
-        save_checkpoints(owner, stores.checkpoints, every_windows=1)
+        save_checkpoints(owner, stores.checkpoints, every_entries=1)
         client.indices.refresh(index=f"{prefix}-journal")
         owner.pruned_at_ms = 0
         prune_journal(owner, stores.journal, YEARS_LATER_MS)

@@ -94,7 +94,7 @@ def test_a_restart_after_any_window_gives_the_documents_of_a_run_without(
         job = open_job(detector(source), stores, START_MS)
         poll(job, stores, START_MS + window * MINUTE_MS)
         if window % 3 == 0:
-            save_checkpoints(job, stores.checkpoints, every_windows=1)
+            save_checkpoints(job, stores.checkpoints, every_entries=1)
     poll(open_job(detector(source), stores, END_MS), stores, END_MS)
     assert written(client, index_prefix) == undisturbed
 
@@ -104,7 +104,7 @@ def run_in_steps(stores, config, job=None):
     job = job or open_job(config, stores, START_MS)
     for window in (1, 20, 41, N_WINDOWS):
         poll(job, stores, START_MS + window * MINUTE_MS)
-        save_checkpoints(job, stores.checkpoints, every_windows=10)
+        save_checkpoints(job, stores.checkpoints, every_entries=2)
     return job
 
 
@@ -167,7 +167,7 @@ def test_damaged_and_missing_checkpoints_are_made_up_for_by_the_journal(
     stores = stores_of(client, index_prefix)
     job = open_job(detector(source), stores, START_MS)
     poll(job, stores, START_MS + 30 * MINUTE_MS)
-    save_checkpoints(job, stores.checkpoints, every_windows=1)
+    save_checkpoints(job, stores.checkpoints, every_entries=1)
     index = f"{index_prefix}-checkpoints"
     client.indices.refresh(index=index)
     hits = client.search(index=index, body={"size": 100})["hits"]["hits"]
@@ -189,7 +189,7 @@ def test_checkpoints_cut_short_and_one_of_yesterday_are_made_up_for_by_the_journ
     index, old = f"{index_prefix}-checkpoints", {}
     for end in (12, 30):
         poll(job, stores, START_MS + end * MINUTE_MS)
-        save_checkpoints(job, stores.checkpoints, every_windows=1)
+        save_checkpoints(job, stores.checkpoints, every_entries=1)
         client.indices.refresh(index=index)
         hits = client.search(index=index, body={"size": 100})["hits"]["hits"]
         old = old or {hit["_id"]: hit["_source"] for hit in hits}
@@ -305,7 +305,7 @@ def test_the_journal_is_pruned_only_behind_every_checkpoint(client, source, inde
     client.indices.refresh(index=f"{index_prefix}-journal")
     unsaved = client.count(index=f"{index_prefix}-journal")["count"]
     assert 0 < unsaved < before, "entries of partitions with unsaved models must stay"
-    save_checkpoints(job, stores.checkpoints, every_windows=1)
+    save_checkpoints(job, stores.checkpoints, every_entries=1)
     job.pruned_at_ms = 0
     prune_journal(job, stores.journal, later)
     client.indices.refresh(index=f"{index_prefix}-journal")

@@ -74,7 +74,7 @@ def test_a_restart_with_a_smaller_budget_changes_nothing(client, source, index_p
         for window in range((run - 1) * 8, run * 8):
             poll(job, stores, START_MS + (window + 1) * MINUTE_MS)
         if run == 2:
-            save_checkpoints(job, stores.checkpoints, every_windows=1)
+            save_checkpoints(job, stores.checkpoints, every_entries=1)
     assert sum(partition.is_awake for partition in job.partitions) == 1
     caught_up(job, stores, END_MS)
     assert written(client, index_prefix) == expected

@@ -29,7 +29,7 @@ def test_restarts_change_no_document_and_the_spike_is_told(client, index_prefix)
         stores = stores_of(client, torn)
         job = open_job(config, stores, START_MS)
         poll(job, stores, START_MS + window * MINUTE_MS)
-        save_checkpoints(job, stores.checkpoints, every_windows=10)
+        save_checkpoints(job, stores.checkpoints, every_entries=2)
     assert written(client, torn) == documents
 
     scored = [document for document in documents.values() if document["status"] == "scored"]

@@ -91,7 +91,7 @@ def test_what_a_newer_release_wrote_is_refused_with_both_versions_and_nothing_is
         # A checkpoint that is due may cover what was journaled until now.
         poll(job, stores, START_MS + 6 * MINUTE_MS)
         if name == "CHECKPOINT_VERSION":
-            save_checkpoints(job, stores.checkpoints, every_windows=1)
+            save_checkpoints(job, stores.checkpoints, every_entries=1)
     before = stores.detectors.find("stream"), written(client, index_prefix)
     message = (
         f"the {what} has version {known + 1}, this release of Outrider knows version {known}: .* upgrade"

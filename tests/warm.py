@@ -65,7 +65,7 @@ def follow(order: dict[str, Any], fuse: Fuse) -> None:
         stores = planted(breaking(stores_of(client, order["prefix"]), fuse, spared=READS), order.get("fault"))
         job = open_job(config, stores, now_ms, order["start_ms"], share=frozenset(range(PARTS)))
         detector.poll.poll(job, stores, now_ms)
-        save_checkpoints(job, stores.checkpoints, every_windows=order["save_every"])
+        save_checkpoints(job, stores.checkpoints, every_entries=order["save_every"])
 
 
 class LateResults:

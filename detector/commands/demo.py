@@ -163,7 +163,7 @@ def _run_detector(
         progress.update(task, completed=job.frontier_ms - sample.start_ms)
 
     poll(job, stores, sample.until_ms, should_stop=stopping.is_set, on_progress=show)
-    save_checkpoints(job, stores.checkpoints, every_windows=1)
+    save_checkpoints(job, stores.checkpoints, every_entries=1)
     progress.update(task, completed=total)
 
 

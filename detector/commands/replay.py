@@ -108,7 +108,7 @@ class Replay:
                 return False
             look_again(job, self._stores)
             total = total.plus(self._poll(job))
-        save_checkpoints(job, self._stores.checkpoints, every_windows=1)
+        save_checkpoints(job, self._stores.checkpoints, every_entries=1)
         outcome = outcome_of(total, job, self._until_ms)
         log.info("replayed", detector=config.detector_id, **outcome)
         self._stores.state.save_report(config.detector_id, outcome, _wall_ms(), self._membership.number)
