@@ -19,6 +19,7 @@ from detector.forest.kernels.lanes import (
     constant,
     element,
     load,
+    splat,
     store,
 )
 from detector.forest.kernels.node import DUPLICATES
@@ -42,13 +43,6 @@ def _gathered(builder: Any, base: Any, offsets: Any, width: int) -> Any:
     return found
 
 
-def _splat(builder: Any, vector: ir.VectorType, value: Any) -> Any:
-    """Vector with one value in all lanes."""
-    first = ir.IntType(32)(0)
-    lone = builder.insert_element(ir.Constant(vector, ir.Undefined), value, first)
-    return builder.shuffle_vector(lone, lone, constant(ir.VectorType(ir.IntType(32), vector.count), 0))
-
-
 def _have_many(builder: Any, places: Any) -> Any:
     """Whether there is more than one leaf under each of the places."""
     mass = builder.lshr(places, constant(places.type, MASS_FIELD[0]))
@@ -64,7 +58,7 @@ def _codes(builder: Any, query: Any, columns: Any, n_lanes: int) -> Any:
     word = builder.load(builder.bitcast(query, INT64.as_pointer()))
     word.align = 1
     bits = builder.shl(builder.zext(columns, wide), constant(wide, 3))
-    shifted = builder.trunc(builder.lshr(_splat(builder, wide, word), bits), columns.type)
+    shifted = builder.trunc(builder.lshr(splat(builder, wide, word), bits), columns.type)
     return builder.and_(shifted, constant(columns.type, 0xFF))
 
 
@@ -113,7 +107,7 @@ def step_lanes(
         samples = cgutils.unpack_tuple(
             builder, context.make_array(nodes)(context, builder, nodes_value).shape
         )[2]
-        row = _splat(builder, vector, builder.trunc(samples, ir.IntType(32)))
+        row = splat(builder, vector, builder.trunc(samples, ir.IntType(32)))
         first_record = builder.mul(row, ir.Constant(vector, list(range(TREES_ABREAST))))
         places = load(builder, element(context, builder, path, path_value, place_value), vector)
         codes = element(context, builder, query, query_value, INT64(0))
@@ -121,7 +115,7 @@ def step_lanes(
         store(builder, children, element(context, builder, path, path_value, builder.add(place_value, trees)))
         depth_at = element(context, builder, depth, depth_value, tree_value)
         below = builder.trunc(builder.add(level_value, INT64(1)), ir.IntType(16))
-        deeper = builder.select(goes_on, _splat(builder, short, below), load(builder, depth_at, short))
+        deeper = builder.select(goes_on, splat(builder, short, below), load(builder, depth_at, short))
         store(builder, deeper, depth_at)
         go_on = builder.and_(goes_on, _have_many(builder, children))
         bits = builder.bitcast(go_on, ir.IntType(TREES_ABREAST))

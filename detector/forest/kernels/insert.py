@@ -12,13 +12,11 @@ from detector.forest.kernels.draws import below, uniform
 from detector.forest.kernels.kernel import inner
 from detector.forest.kernels.node import (
     DUPLICATES,
+    add_left,
     leaf_of,
-    left_of,
     mass_of,
     node_of,
     pack_record,
-    read_record,
-    with_left,
     write_record,
 )
 from detector.forest.kernels.quantise import cut_at
@@ -59,10 +57,8 @@ def count_leaf(state: ForestState, slot: int, tree: int, level: int, scratch: Sc
     for upper in range(level):
         parent = np.int64(scratch.path[upper, tree])
         child = np.int64(scratch.path[upper + 1, tree])
-        if leaf_of(child) == leaf_of(parent):
-            record = read_record(state.nodes, slot, tree, node_of(parent))
-            more = with_left(record, left_of(record) + 1)
-            write_record(state.nodes, slot, tree, node_of(parent), more)
+        # No branch: which way a point went cannot be guessed.
+        add_left(state.nodes, slot, tree, node_of(parent), np.int64(leaf_of(child) == leaf_of(parent)))
 
 
 @inner

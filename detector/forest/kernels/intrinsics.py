@@ -1,5 +1,5 @@
 # ruff: noqa: ANN401, ARG001 - llvmlite has no types, and numba calls these with its own
-"""What numba has no words for: two vector scans, a block move, a prefetch and a load that is not aligned.
+"""What numba has no words for: vector scans, a block move, a prefetch and a load that is not aligned.
 
 Each takes an array and the index of an element in it, counted over the whole array, which must be
 C-contiguous. They do not check anything; `vector.py` and `climb.py` call them, and hold the plain function
@@ -17,14 +17,20 @@ from detector.forest.kernels.lanes import (
     LEAF_FIELD,
     LOW_WORD,
     MASS_FIELD,
+    call,
     element,
     load,
     measure,
     scan,
+    splat,
     steps,
     sticks_out,
     store,
 )
+
+
+COMPARED_AT_ONCE = 64
+"""Bytes that are compared with one value at once: as many as there are bits in a word."""
 
 
 def _field(builder: Any, place: Any, shift: int, mask: int) -> Any:
@@ -182,6 +188,20 @@ def climb_lanes(
         return _climb(builder, base, stride, path_at, trees, depth_value, gaps_at, codes, mask)
 
     return types.int64(points, index, n_columns, path, place, n_trees, depth, query, gaps, lanes), generate
+
+
+@intrinsic
+def unequal_before(typing: Any, array: Any, index: Any, value: Any) -> Any:
+    """Of `COMPARED_AT_ONCE` bytes from an index on, those before the first that equals a value; all if none does."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        array_value, index_value, wanted = arguments
+        vector = ir.VectorType(ir.IntType(8), COMPARED_AT_ONCE)
+        found = load(builder, element(context, builder, array, array_value, index_value), vector)
+        equal = builder.icmp_unsigned("==", found, splat(builder, vector, builder.trunc(wanted, vector.element)))
+        return call(builder, "llvm.cttz.i64", INT64, builder.bitcast(equal, INT64), ir.IntType(1)(0))
+
+    return types.int64(array, index, types.int64), generate
 
 
 @intrinsic

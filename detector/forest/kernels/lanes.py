@@ -9,7 +9,7 @@ largest codes.
 from collections.abc import Sequence
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba.core import cgutils
 
 from detector.forest.kernels.quantise import MANTISSA_BITS, ZERO_CODE, ZERO_STEP
@@ -153,6 +153,32 @@ def constant(vector: ir.VectorType, value: int) -> Any:
     return ir.Constant(vector, [value] * vector.count)
 
 
+def splat(builder: Any, vector: ir.VectorType, value: Any) -> Any:
+    """Vector with one value in all lanes."""
+    first = ir.IntType(32)(0)
+    lone = builder.insert_element(ir.Constant(vector, ir.Undefined), value, first)
+    return _pick(builder, lone, lone, [0] * vector.count)
+
+
+def _powers(builder: Any, groups: Any) -> Any:
+    """Power of two by which the mantissas of a group of codes are multiplied; bytes, groups from 0 to 8.
+
+    Processors that shift no bytes, each by its own distance, look the power up.
+    """
+    count = groups.type.count
+    has = binding.get_host_cpu_features()
+    if count == 8:
+        return _pick(builder, *[_powers(builder, _joined(builder, groups, groups))] * 2, range(count))
+    if has.get("ssse3") and count > (32 if has.get("avx2") else 16):
+        return _joined(builder, *(_powers(builder, half) for half in _split(builder, groups)))
+    if has.get("ssse3"):
+        name = "llvm.x86.avx2.pshuf.b" if count == 32 else "llvm.x86.ssse3.pshuf.b.128"  # noqa: PLR2004 - bytes
+        table = ir.Constant(groups.type, [1 << max(group - 1, 0) & 0xFF for group in range(16)] * (count // 16))
+        return call(builder, name, groups.type, table, groups)
+    exponent = call(builder, f"llvm.usub.sat.v{count}i8", groups.type, groups, constant(groups.type, 1))
+    return builder.shl(constant(groups.type, 1), exponent)
+
+
 def steps(builder: Any, codes: Any) -> Any:
     """Return the steps of codes, in 16-bit lanes: `quantise.steps_of` without a branch."""
     narrow = codes.type
@@ -162,12 +188,15 @@ def steps(builder: Any, codes: Any) -> Any:
     signed = builder.sub(codes, constant(narrow, ZERO_CODE))
     sign = builder.ashr(signed, constant(narrow, 7))
     size = builder.sub(builder.xor(signed, sign), sign)
-    groups = builder.lshr(size, constant(narrow, MANTISSA_BITS))
-    exponent = call(builder, f"llvm.usub.sat.v{narrow.count}i8", narrow, groups, constant(narrow, 1))
-    mantissa = builder.sub(size, builder.shl(exponent, constant(narrow, MANTISSA_BITS)))
-    size = builder.shl(builder.zext(mantissa, wide), builder.zext(exponent, wide))
-    sign = builder.sext(sign, wide)
-    return builder.add(builder.sub(builder.xor(size, sign), sign), constant(wide, ZERO_STEP))
+    power = _powers(builder, builder.lshr(size, constant(narrow, MANTISSA_BITS)))
+    one_group = 1 << MANTISSA_BITS
+    groups = builder.and_(size, constant(narrow, 0xFF - (one_group - 1)))
+    above = call(builder, f"llvm.usub.sat.v{narrow.count}i8", narrow, groups, constant(narrow, one_group))
+    mantissa = builder.sub(size, above)
+    mantissa = builder.sub(builder.xor(mantissa, sign), sign)
+    return builder.add(
+        builder.mul(builder.zext(power, wide), builder.sext(mantissa, wide)), constant(wide, ZERO_STEP)
+    )
 
 
 def sticks_out(builder: Any, box: tuple[Any, Any], query: Any, mask: Any) -> Any:

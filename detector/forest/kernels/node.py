@@ -76,6 +76,23 @@ def _write_record(nodes: Any, slot: Any, tree: Any, node: Any, record: Any) -> C
     return compiled_bytes if nodes.ndim == 4 else compiled
 
 
+def add_left(nodes: NDArray[Any], slot: int, tree: int, node: int, change: int) -> None:
+    """Add to the leaves of a node's left child. Modified in place."""
+    record = read_record(nodes, slot, tree, node)
+    write_record(nodes, slot, tree, node, with_left(record, left_of(record) + change))
+
+
+@overload(add_left, inline="always")
+def _add_left(nodes: Any, slot: Any, tree: Any, node: Any, change: Any) -> Callable[..., None]:
+    def compiled_bytes(nodes: Any, slot: Any, tree: Any, node: Any, change: Any) -> None:
+        nodes[slot, tree, node, 2] += change
+
+    def compiled(nodes: Any, slot: Any, tree: Any, node: Any, change: Any) -> None:
+        nodes[slot, tree, node] += change << 24
+
+    return compiled_bytes if nodes.ndim == 4 else compiled
+
+
 @inner
 def cut_of(record: int) -> int:
     """Cut code of a record."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from detector.forest.kernels.draws import below, uniform
 from detector.forest.kernels.kernel import inner, wrapping
+from detector.forest.kernels.vector import first_equal
 from detector.forest.state import ForestState
 
 KEY_PERIOD = 256
@@ -76,22 +77,13 @@ def is_due(state: ForestState, slot: int, tree: int) -> bool:
 
 
 @inner
-def first_with(state: ForestState, slot: int, tree: int, key: int, begin: int, end: int) -> int:
-    """First leaf of `begin` to `end` (exclusive) with this key; `end` if there is none."""
-    for leaf in range(begin, end):
-        if np.int64(state.keys[slot, tree, leaf]) == key:
-            return leaf
-    return end
-
-
-@inner
 def victim(state: ForestState, slot: int, tree: int) -> int:
     """Leaf with the largest key; among ties the first after a random one."""
     sample_size = state.keys.shape[2]
     top = state.top_key[slot, tree] & (KEY_PERIOD - 1)
     offset = below(state, slot, sample_size)
-    leaf = first_with(state, slot, tree, top, offset, sample_size)
-    return leaf if leaf < sample_size else first_with(state, slot, tree, top, 0, offset)
+    leaf = first_equal(state.keys, slot, tree, offset, sample_size, top)
+    return leaf if leaf < sample_size else first_equal(state.keys, slot, tree, 0, offset, top)
 
 
 @wrapping

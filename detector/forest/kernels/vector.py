@@ -12,7 +12,13 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from detector.forest.kernels.intrinsics import move_elements, prefetch_element, widen_lanes
+from detector.forest.kernels.intrinsics import (
+    COMPARED_AT_ONCE,
+    move_elements,
+    prefetch_element,
+    unequal_before,
+    widen_lanes,
+)
 from detector.forest.kernels.kernel import inner
 from detector.forest.kernels.quantise import Codes, steps_of
 
@@ -122,6 +128,25 @@ def _shift(array: Any, slot: Any, tree: Any, target: Any, source: Any, count: An
             move_elements(array, block + target, block + source, count)
 
     return compiled_rows if array.ndim == 4 else compiled
+
+
+def first_equal(array: NDArray[np.uint8], slot: int, tree: int, begin: int, end: int, value: int) -> int:
+    """First of the bytes `begin` to `end` (exclusive) of a tree's block with this value; `end` if there is none."""
+    found = np.flatnonzero(array[slot, tree, begin:end] == value)
+    return begin + int(found[0]) if found.size else end
+
+
+@overload(first_equal, jit_options={"_nrt": False})
+def _first_equal(array: Any, slot: Any, tree: Any, begin: Any, end: Any, value: Any) -> Callable[..., int]:
+    def compiled(array: Any, slot: Any, tree: Any, begin: Any, end: Any, value: Any) -> int:
+        block = (slot * array.shape[1] + tree) * array.shape[2]
+        for first in range(begin, end, COMPARED_AT_ONCE):
+            before = unequal_before(array, block + first, value)
+            if before < COMPARED_AT_ONCE:
+                return min(first + before, end)
+        return end
+
+    return compiled
 
 
 def prefetch_rows(array: NDArray[Any], slot: Any, tree: Any, first: Any, count: Any) -> None:
