@@ -206,7 +206,7 @@ class Partition:
                 yield group
 
     def _first_turn(self, group: int) -> int:
-        """Return the entries that a new group counts as seen, so that those that started together do not save together."""
+        """Return the entries a new group counts as seen: those that started together must not save together."""
         return (self._stagger + group) % CHECKPOINT_EVERY_ENTRIES
 
     def checkpoint(self, group: int) -> Checkpoint:

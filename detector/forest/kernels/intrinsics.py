@@ -28,7 +28,6 @@ from detector.forest.kernels.lanes import (
     store,
 )
 
-
 COMPARED_AT_ONCE = 64
 """Bytes that are compared with one value at once: as many as there are bits in a word."""
 
@@ -198,7 +197,9 @@ def unequal_before(typing: Any, array: Any, index: Any, value: Any) -> Any:
         array_value, index_value, wanted = arguments
         vector = ir.VectorType(ir.IntType(8), COMPARED_AT_ONCE)
         found = load(builder, element(context, builder, array, array_value, index_value), vector)
-        equal = builder.icmp_unsigned("==", found, splat(builder, vector, builder.trunc(wanted, vector.element)))
+        equal = builder.icmp_unsigned(
+            "==", found, splat(builder, vector, builder.trunc(wanted, vector.element))
+        )
         return call(builder, "llvm.cttz.i64", INT64, builder.bitcast(equal, INT64), ir.IntType(1)(0))
 
     return types.int64(array, index, types.int64), generate

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import binding, ir
-from numba.core import cgutils
+from numba.core import cgutils, config
 
 from detector.forest.kernels.quantise import MANTISSA_BITS, ZERO_CODE, ZERO_STEP
 
@@ -160,23 +160,28 @@ def splat(builder: Any, vector: ir.VectorType, value: Any) -> Any:
     return _pick(builder, lone, lone, [0] * vector.count)
 
 
-def _powers(builder: Any, groups: Any) -> Any:
-    """Power of two by which the mantissas of a group of codes are multiplied; bytes, groups from 0 to 8.
+def _has(feature: str) -> bool:
+    """Whether code is compiled for a processor that has a feature; one named by the user is not known well enough."""
+    is_host = config.CPU_NAME is None and config.CPU_FEATURES is None
+    return is_host and bool(binding.get_host_cpu_features().get(feature))
 
-    Processors that shift no bytes, each by its own distance, look the power up.
+
+def _powers(builder: Any, groups: Any) -> Any:
+    """Power of two by which the mantissas of a group of codes are multiplied: bytes, groups from 0 to 8.
+
+    A processor that cannot shift bytes by a distance each looks the power up.
     """
     count = groups.type.count
-    has = binding.get_host_cpu_features()
     if count == 8:
         return _pick(builder, *[_powers(builder, _joined(builder, groups, groups))] * 2, range(count))
-    if has.get("ssse3") and count > (32 if has.get("avx2") else 16):
+    if not _has("ssse3"):
+        exponent = call(builder, f"llvm.usub.sat.v{count}i8", groups.type, groups, constant(groups.type, 1))
+        return builder.shl(constant(groups.type, 1), exponent)
+    if count > (32 if _has("avx2") else 16):
         return _joined(builder, *(_powers(builder, half) for half in _split(builder, groups)))
-    if has.get("ssse3"):
-        name = "llvm.x86.avx2.pshuf.b" if count == 32 else "llvm.x86.ssse3.pshuf.b.128"  # noqa: PLR2004 - bytes
-        table = ir.Constant(groups.type, [1 << max(group - 1, 0) & 0xFF for group in range(16)] * (count // 16))
-        return call(builder, name, groups.type, table, groups)
-    exponent = call(builder, f"llvm.usub.sat.v{count}i8", groups.type, groups, constant(groups.type, 1))
-    return builder.shl(constant(groups.type, 1), exponent)
+    table = [1 << max(group - 1, 0) & 0xFF for group in range(16)] * (count // 16)
+    name = "llvm.x86.avx2.pshuf.b" if count == 32 else "llvm.x86.ssse3.pshuf.b.128"
+    return call(builder, name, groups.type, ir.Constant(groups.type, table), groups)
 
 
 def steps(builder: Any, codes: Any) -> Any:
