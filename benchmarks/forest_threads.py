@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from benchmarks.forests import Case, Ours
 from benchmarks.report import line
-from detector.forest.state import grow
+from detector.forest.state import ForestState, grow
 
 PAIRS = 15
 ROUNDS = 4
@@ -50,7 +50,7 @@ class Half:
 
 def _serve(half: Half, connection: Connection) -> None:
     """Run when told, in a process of its own with its own copy of the models."""
-    half.ours.state = grow(half.ours.state, half.ours.state.seen.shape[0])
+    half.ours.state = _copied(half.ours)
     while True:
         half.prepare()
         connection.send("ready")
@@ -58,6 +58,11 @@ def _serve(half: Half, connection: Connection) -> None:
         if begin is None:
             return
         connection.send(half.run(begin))
+
+
+def _copied(ours: Ours) -> ForestState:
+    """Return the models in memory that was never shared: what a fork has shared lies in small pages afterwards."""
+    return grow(ours.state, ours.state.seen.shape[0])
 
 
 def _threaded(halves: list[Half]) -> float:
@@ -96,6 +101,7 @@ def compare_threads(case: Case, ours: Ours) -> None:
     ]
     for child in children:
         child.start()
+    ours.state = _copied(ours)
     near = [here for here, _ in pipes]
     visits = ROUNDS * len(ours.cursors)
     runs = [(visits / _threaded(halves), visits / _forked(near)) for _ in range(PAIRS + 1)][1:]
