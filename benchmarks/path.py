@@ -82,8 +82,15 @@ class Bench:
         self.case, self.n_entities, self.n_features = case, n_entities, n_features
         self.prefix = f"b{time.time_ns()}"
         self.source = SourceIndex(self.client, f"{self.prefix}-source", n_entities, n_features)
-        self.floor_stores = self._stores(f"{self.prefix}f")
-        stores = self._stores(f"{self.prefix}o")
+        self._n_starts = 0
+        self.start()
+
+    def start(self) -> None:
+        """Begin with indices that are empty but for the source."""
+        self._n_starts += 1
+        self.floor_stores = self._stores(f"{self.prefix}f{self._n_starts}")
+        self._results = f"{self.prefix}o{self._n_starts}-results"
+        stores = self._stores(self._results.removesuffix("-results"))
         self.kept = Kept(stores.results)
         self.stores = replace(stores, results=self.kept)
 
@@ -148,17 +155,21 @@ class Bench:
         self.say("resident_bytes", "B", [own])
         self.say("node_resident_bytes", "B", [node])
 
-    def say_outcome(self, first_window: int, n_windows: int, n_late: int = 0) -> None:
-        """Count what is in the result index: every entity once a window."""
-        self.client.indices.refresh(index=f"{self.prefix}o-results-*")
+    def count_wrong(self, first_window: int, n_windows: int) -> tuple[int, int]:
+        """Count what is lost and what is doubled in the result index: every entity is there once a window."""
+        self.client.indices.refresh(index=f"{self._results}-*")
         found: Counter[int] = Counter()
-        for page in self.stores.search.pages([f"{self.prefix}o-results"], _count_query):
+        for page in self.stores.search.pages([self._results], _count_query):
             for bucket in page["aggregations"]["windows"]["buckets"]:
                 found[bucket["key"]["end"]] += bucket["doc_count"]
         windows = range(first_window, first_window + n_windows)
         missing = [self.n_entities - found[START_MS + (window + 1) * MINUTE_MS] for window in windows]
-        self.say("lost", "documents", [sum(max(0, count) for count in missing)])
-        self.say("doubled", "documents", [sum(max(0, -count) for count in missing)])
+        return sum(max(0, count) for count in missing), sum(max(0, -count) for count in missing)
+
+    def say_outcome(self, n_lost: int, n_doubled: int, n_late: int = 0) -> None:
+        """Print how many documents are wrong."""
+        self.say("lost", "documents", [n_lost])
+        self.say("doubled", "documents", [n_doubled])
         self.say("late", "documents", [n_late])
 
 

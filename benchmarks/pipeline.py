@@ -9,8 +9,8 @@ and nothing else. Prints JSON lines; progress on standard error.
 
 `live`: every model has seen 1,500 windows. `rotation`: the same with memory for a part of the models; a window is late
 when its tick takes longer than a minute, and lags until all models had their turn. `cold`: all entities are new and
-bring 40 windows of history. `history`: one entity and 20,000 windows, and 1,000 entities and 500 windows, in one poll.
-`restart`: 64 windows after `live`, all is brought back from the cluster and the next window is scored.
+bring 40 windows of history. `history`: one entity and 20,000 windows, and 1,000 entities and 500 windows, in one poll,
+three times. `restart`: 64 windows after `live`, all is brought back from the cluster and the next window is scored.
 """
 
 import argparse
@@ -39,6 +39,8 @@ BREAKER = {"indices.breaker.total.use_real_memory": "true"}
 
 N_HISTORY = 40
 N_JOURNALED = 64
+N_CATCH_UPS = 3
+"""Times that a history is caught up: how busy a shared machine is changes from one half minute to the next."""
 RESIDENT_SHARE = 0.4
 """Of the models, in the row `rotation`."""
 
@@ -74,7 +76,7 @@ def live(bench: Bench, n_ticks: int) -> None:
     """Play windows back to back."""
     _, job = warm(bench)
     n_late = play(bench, job, n_ticks)
-    bench.say_outcome(0, n_ticks + 1, n_late)
+    bench.say_outcome(*bench.count_wrong(0, n_ticks + 1), n_late)
 
 
 def rotation(bench: Bench, n_ticks: int) -> None:
@@ -95,7 +97,7 @@ def rotation(bench: Bench, n_ticks: int) -> None:
     bench.say("lag_windows", "windows", lags[TURN_WINDOWS:])
     while job.is_behind:
         poll(job, bench.stores, end_of(n_ticks))
-    bench.say_outcome(0, n_ticks + 1, n_late)
+    bench.say_outcome(*bench.count_wrong(0, n_ticks + 1), n_late)
 
 
 def play(bench: Bench, job: Job, n_ticks: int, after: Callable[[int], None] = lambda _: None) -> int:
@@ -127,20 +129,24 @@ def cold(bench: Bench, _: int) -> None:
     progress(bench, 0, ours, [floor])
     bench.say_usage([ours], [floor], bench.n_entities * (N_HISTORY + 1))
     bench.say_steps(1)
-    bench.say_outcome(-N_HISTORY, N_HISTORY + 1)
+    bench.say_outcome(*bench.count_wrong(-N_HISTORY, N_HISTORY + 1))
 
 
 def history(bench: Bench, n_windows: int) -> None:
-    """Catch up many windows in one poll."""
+    """Catch up many windows in one poll, a few times, each followed by the floor."""
     bench.source.fill(range(n_windows))
     config = detector_of(bench.source.name, bench.n_features, is_single=bench.n_entities == 1)
-    job = open_job(config, bench.stores, START_MS)
-    ours = bench.timed(poll, job, bench.stores, end_of(n_windows - 1))
-    floor = bench.floor(job, START_MS, end_of(n_windows - 1))
-    progress(bench, n_windows, ours, [floor])
-    bench.say_usage([ours], [floor], bench.n_entities * n_windows)
-    bench.say_steps(1)
-    bench.say_outcome(0, n_windows)
+    ours, floors, wrong = [], [], []
+    for _ in range(N_CATCH_UPS):
+        job = open_job(config, bench.stores, START_MS)
+        ours.append(bench.timed(poll, job, bench.stores, end_of(n_windows - 1)))
+        floors.append(bench.floor(job, START_MS, end_of(n_windows - 1)))
+        progress(bench, n_windows, ours[-1], floors[-1:])
+        wrong.append(bench.count_wrong(0, n_windows))
+        bench.start()
+    bench.say_usage(ours, floors, bench.n_entities * n_windows)
+    bench.say_steps(N_CATCH_UPS)
+    bench.say_outcome(*map(sum, zip(*wrong, strict=True)))
 
 
 def restart(bench: Bench, _: int) -> None:
@@ -158,7 +164,7 @@ def restart(bench: Bench, _: int) -> None:
     bench.say("first_committed_window_seconds", "s", [ours.seconds])
     bench.say("cpu_seconds", "s", [ours.cpu])
     bench.say_steps(1)
-    bench.say_outcome(0, N_JOURNALED + 2)
+    bench.say_outcome(*bench.count_wrong(0, N_JOURNALED + 2))
 
 
 def progress(bench: Bench, window: int, *usages: object) -> None:
