@@ -4,7 +4,7 @@ A few hundred streams are really learnt; every entity is one of them under a nam
 with that stream. Knows the source index and the fleet, no clock.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from opensearchpy import OpenSearch
 
 from detector.configuration.config import DetectorConfig
-from detector.job import Job, model_settings
+from detector.job import model_settings
 from detector.model.fleet import Fleet
 from detector.partition import Partition
 
@@ -120,16 +120,11 @@ def learnt(config: DetectorConfig, n_windows_after: int) -> Fleet:
     return fleet
 
 
-def clone(job: Job, fleet: Fleet, after: Callable[[Partition], None] = lambda _: None) -> None:
-    """Overwrite the model of every entity by the learnt one of its stream, a checkpoint's worth at a time.
-
-    `after` is called with every partition that is done.
-    """
+def clone(partition: Partition, fleet: Fleet) -> None:
+    """Overwrite the model of every entity by the learnt one of its stream, a checkpoint's worth at a time."""
     arrays = fleet.save(0, N_STREAMS)
-    for partition in job.partitions:
-        streams = np.array([int(host[4:11]) % N_STREAMS for (host,) in partition.roster.entities], np.int64)
-        for first in range(0, len(streams), N_STREAMS):
-            chosen = streams[first : first + N_STREAMS]
-            models = {name: array[chosen] for name, array in arrays.items()}
-            partition._fleet.load(first, models)  # noqa: SLF001 - what a checkpoint does, without its bytes
-        after(partition)
+    streams = np.array([int(host[4:11]) % N_STREAMS for (host,) in partition.roster.entities], np.int64)
+    for first in range(0, len(streams), N_STREAMS):
+        chosen = streams[first : first + N_STREAMS]
+        models = {name: array[chosen] for name, array in arrays.items()}
+        partition._fleet.load(first, models)  # noqa: SLF001 - what a checkpoint does, without its bytes

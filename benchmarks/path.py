@@ -74,12 +74,17 @@ class Bench:
         What the figures are called.
     n_entities, n_features
         Size of the detector.
+    resident_share
+        Of the models, in the row `rotation`.
     """
 
-    def __init__(self, node: EmbeddedNode, case: str, n_entities: int, n_features: int) -> None:
+    def __init__(
+        self, node: EmbeddedNode, case: str, n_entities: int, n_features: int, resident_share: float = 1.0
+    ) -> None:
         self.client = connect(Cluster(url=(node.url,)))
         self.stopwatch = Stopwatch(node.pid)
         self.case, self.n_entities, self.n_features = case, n_entities, n_features
+        self.resident_share = resident_share
         self.prefix = f"b{time.time_ns()}"
         self.source = SourceIndex(self.client, f"{self.prefix}-source", n_entities, n_features)
         self._n_starts = 0

@@ -25,10 +25,7 @@ from detector.job import Job
 from detector.memory import Memory
 from detector.model.warm_up import warm_up
 from detector.open import open_job
-from detector.partition import Partition
 from detector.poll import poll
-from detector.rotate import TURN_WINDOWS
-from detector.save import save_partition
 from storage.node import HEAP, EmbeddedNode
 
 PRODUCTION = ("-XX:TieredStopAtLevel=4", "-XX:-UseSerialGC", "-XX:+UseG1GC")
@@ -41,9 +38,6 @@ N_HISTORY = 40
 N_JOURNALED = 64
 N_CATCH_UPS = 3
 """Times that a history is caught up: how busy a shared machine is changes from one half minute to the next."""
-RESIDENT_SHARE = 0.4
-"""Of the models, in the row `rotation`."""
-
 N_WARM_ENTITIES, N_WARM_WINDOWS = 1_000, 100
 
 
@@ -61,14 +55,21 @@ def warm_up_node(node: EmbeddedNode) -> None:
     bench.close()
 
 
-def warm(bench: Bench, after: Callable[[Partition], None] = lambda _: None) -> tuple[DetectorConfig, Job]:
-    """Return a detector whose models have seen many windows; `after` is called with each partition."""
+def warm(bench: Bench) -> tuple[DetectorConfig, Job]:
+    """Return a detector whose models have seen many windows, some of them asleep where not all fit into memory."""
     config = detector_of(bench.source.name, bench.n_features)
     fleet = learnt(config, 1)
     bench.source.fill([0])
     job = open_job(config, bench.stores, START_MS)
-    poll(job, bench.stores, end_of(0))
-    clone(job, fleet, after)
+    every_byte = bench.n_entities * job.empty_partition("").bytes_per_model
+    job.memory = Memory(int(bench.resident_share * every_byte) if bench.resident_share < 1 else None)
+    are_warm: set[str] = set()
+    while len(are_warm) < job.n_partitions:
+        poll(job, bench.stores, end_of(0))
+        for partition in job.awake():
+            if partition.log not in are_warm:
+                clone(partition, fleet)
+                are_warm.add(partition.log)
     return config, job
 
 
@@ -81,20 +82,12 @@ def live(bench: Bench, n_ticks: int) -> None:
 
 def rotation(bench: Bench, n_ticks: int) -> None:
     """Play windows back to back where a part of the models fits into memory, and then let the others catch up."""
-
-    def put_to_bed(partition: Partition) -> None:
-        save_partition(partition, bench.stores.checkpoints, every_entries=1)
-        partition.sleep()
-
-    _, job = warm(bench, put_to_bed)
-    every_byte = sum(partition.awake_bytes for partition in job.partitions)
-    job.memory = Memory(int(RESIDENT_SHARE * every_byte))
+    _, job = warm(bench)
     lags: list[int] = []
     n_late = play(
         bench, job, n_ticks, lambda window: lags.append((end_of(window) - job.done_ms) // MINUTE_MS)
     )
-    # While everything slept at first, nothing could be in turn.
-    bench.say("lag_windows", "windows", lags[TURN_WINDOWS:])
+    bench.say("lag_windows", "windows", lags)
     while job.is_behind:
         poll(job, bench.stores, end_of(n_ticks))
     bench.say_outcome(*bench.count_wrong(0, n_ticks + 1), n_late)
@@ -178,7 +171,8 @@ def measure(node: EmbeddedNode, row: str, options: argparse.Namespace, n_feature
     sizes = [(n_entities, options.ticks) for n_entities in options.entities]
     for n_entities, n_windows in HISTORIES if row == "history" else sizes:
         length = f" x {n_windows:,}" if row == "history" else ""
-        bench = Bench(node, f"{row} {n_entities:,}{length}{more}", n_entities, n_features)
+        resident_share = options.resident if row == "rotation" else 1.0
+        bench = Bench(node, f"{row} {n_entities:,}{length}{more}", n_entities, n_features, resident_share)
         ROWS[row](bench, n_windows)
         bench.close()
 
@@ -194,12 +188,11 @@ def main() -> None:
     parser.add_argument("--entities", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--features", type=int, nargs="+", default=[1])
     parser.add_argument("--ticks", type=int, default=12)
+    parser.add_argument(
+        "--resident", type=float, default=0.4, help="share of the models that fit, for `rotation`"
+    )
     parser.add_argument("--heap", default=HEAP)
     options = parser.parse_args()
-    if options.ticks <= TURN_WINDOWS and "rotation" in (options.rows or ROWS):
-        parser.error(
-            f"--ticks must be above {TURN_WINDOWS} for `rotation`, got {options.ticks}: until then nothing lags"
-        )
     warm_up()
     with EmbeddedNode(heap=options.heap, jvm_flags=PRODUCTION, settings=BREAKER) as node:
         warm_up_node(node)

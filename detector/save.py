@@ -3,15 +3,19 @@
 How often models are saved is a question of cost, never of correctness: what a checkpoint lacks is replayed.
 """
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from detector.job import Job
 from detector.partition import CHECKPOINT_EVERY_ENTRIES, Partition
 from detector.stores import Checkpoints, Journal
 
-GROUPS_AT_ONCE = 8
-"""Checkpoint documents in memory at once, about a megabyte each."""
+GROUPS_AT_ONCE = 4
+"""Checkpoint documents a request, about a megabyte each."""
+
+REQUESTS_AT_ONCE = 2
+"""Requests side by side: while one is on its way, the next is packed."""
 
 KEEP_JOURNAL_MS = 86_400_000
 """Age before which no journal entry is deleted: a process that was stopped for hours still finds what it missed."""
@@ -33,11 +37,20 @@ def save_partition(partition: Partition, checkpoints: Checkpoints, every_entries
 
 
 def _save(checkpoints: Checkpoints, groups: Iterator[tuple[Partition, int]]) -> None:
-    due = iter(list(groups))
-    while at_once := list(islice(due, GROUPS_AT_ONCE)):
-        checkpoints.save([partition.checkpoint(group) for partition, group in at_once])
-        for partition, group in at_once:
-            partition.mark_saved(group, partition.sequence)
+    due = list(groups)
+    parts = [due[first : first + GROUPS_AT_ONCE] for first in range(0, len(due), GROUPS_AT_ONCE)]
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
+        for saved in threads.map(partial(_save_part, checkpoints), parts):
+            for partition, group, sequence in saved:
+                partition.mark_saved(group, sequence)
+
+
+def _save_part(
+    checkpoints: Checkpoints, groups: Sequence[tuple[Partition, int]]
+) -> list[tuple[Partition, int, int]]:
+    """Pack and write some groups; return them with what their models have seen."""
+    checkpoints.save([partition.checkpoint(group) for partition, group in groups])
+    return [(partition, group, partition.sequence) for partition, group in groups]
 
 
 def prune_journal(job: Job, journal: Journal, now_ms: int) -> None:
