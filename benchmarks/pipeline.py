@@ -17,6 +17,8 @@ import argparse
 import sys
 from collections.abc import Callable
 
+import structlog
+
 from benchmarks.entities import MINUTE_MS, START_MS, clone, learnt
 from benchmarks.entities import detector as detector_of
 from benchmarks.path import Bench
@@ -193,6 +195,8 @@ def main() -> None:
     )
     parser.add_argument("--heap", default=HEAP)
     options = parser.parse_args()
+    # Standard output is for figures.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     warm_up()
     with EmbeddedNode(heap=options.heap, jvm_flags=PRODUCTION, settings=BREAKER) as node:
         warm_up_node(node)
