@@ -16,6 +16,7 @@ three times. `restart`: 64 windows after `live`, all is brought back from the cl
 import argparse
 import sys
 from collections.abc import Callable
+from itertools import count
 
 import structlog
 
@@ -57,55 +58,69 @@ def warm_up_node(node: EmbeddedNode) -> None:
     bench.close()
 
 
-def warm(bench: Bench) -> tuple[DetectorConfig, Job]:
-    """Return a detector whose models have seen many windows, some of them asleep where not all fit into memory."""
+def warm(bench: Bench) -> tuple[DetectorConfig, Job, int]:
+    """Return a detector whose models have seen many windows, and the last window it has polled.
+
+    Where not all fit into memory, windows are played until every model had its turn.
+    """
     config = detector_of(bench.source.name, bench.n_features)
     fleet = learnt(config, 1)
-    bench.source.fill([0])
     job = open_job(config, bench.stores, START_MS)
     every_byte = bench.n_entities * job.empty_partition("").bytes_per_model
     job.memory = Memory(int(bench.resident_share * every_byte) if bench.resident_share < 1 else None)
     are_warm: set[str] = set()
-    while len(are_warm) < job.n_partitions:
-        poll(job, bench.stores, end_of(0))
+    for window in count():
+        bench.source.fill([window])
+        poll(job, bench.stores, end_of(window))
+        bench.kept.documents.clear()
+        progress(bench, window, len(are_warm))
         for partition in job.awake():
             if partition.log not in are_warm:
                 clone(partition, fleet)
                 are_warm.add(partition.log)
-    return config, job
+        if len(are_warm) == job.n_partitions:
+            break
+    return config, job, window
 
 
 def live(bench: Bench, n_ticks: int) -> None:
     """Play windows back to back."""
-    _, job = warm(bench)
-    n_late = play(bench, job, n_ticks)
-    bench.say_outcome(*bench.count_wrong(0, n_ticks + 1), n_late)
+    _, job, window = warm(bench)
+    n_late = play(bench, job, window + 1, n_ticks)
+    bench.say_outcome(*bench.count_wrong(0, window + 1 + n_ticks), n_late)
 
 
 def rotation(bench: Bench, n_ticks: int) -> None:
     """Play windows back to back where a part of the models fits into memory, and then let the others catch up."""
-    _, job = warm(bench)
+    _, job, window = warm(bench)
     lags: list[int] = []
     n_late = play(
-        bench, job, n_ticks, lambda window: lags.append((end_of(window) - job.done_ms) // MINUTE_MS)
+        bench,
+        job,
+        window + 1,
+        n_ticks,
+        lambda window: lags.append((end_of(window) - job.done_ms) // MINUTE_MS),
     )
     bench.say("lag_windows", "windows", lags)
     while job.is_behind:
-        poll(job, bench.stores, end_of(n_ticks))
-    bench.say_outcome(*bench.count_wrong(0, n_ticks + 1), n_late)
+        poll(job, bench.stores, end_of(window + n_ticks))
+    bench.say_outcome(*bench.count_wrong(0, window + 1 + n_ticks), n_late)
 
 
-def play(bench: Bench, job: Job, n_ticks: int, after: Callable[[int], None] = lambda _: None) -> int:
+def play(
+    bench: Bench, job: Job, first: int, n_ticks: int, after: Callable[[int], None] = lambda _: None
+) -> int:
     """Play windows back to back, print what they took, and return how many results were late.
 
     `after` is called with each window.
     """
     ours, floors = [], []
-    for window in range(1, n_ticks + 1):
+    for tick in range(n_ticks):
+        window = first + tick
         bench.source.fill([window])
         ours.append(bench.timed(poll, job, bench.stores, end_of(window)))
         # The first windows warm the node up; afterwards the floor is measured under every third.
-        if window % 3 == 2:
+        if tick % 3 == 1:
             floors.append(bench.floor(job, end_of(window - 1), end_of(window)))
         progress(bench, window, ours[-1], floors[-1:])
         after(window)
@@ -146,7 +161,7 @@ def history(bench: Bench, n_windows: int) -> None:
 
 def restart(bench: Bench, _: int) -> None:
     """Bring everything back from the cluster, until the next window is committed."""
-    config, job = warm(bench)
+    config, job, _ = warm(bench)
     for window in range(1, N_JOURNALED + 1):
         bench.source.fill([window])
         poll(job, bench.stores, end_of(window))

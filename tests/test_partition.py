@@ -9,7 +9,7 @@ from detector import partition as partition_module
 from detector.journal_entry import decode_entry
 from detector.model.fleet import ModelSettings
 from detector.packing import PackingError, pack
-from detector.partition import Partition, n_groups, select
+from detector.partition import CHECKPOINT_EVERY_ENTRIES, Partition, n_groups, select
 from detector.silence import Filler, Silence
 from features.block import FeatureBlock
 from storage.records import Checkpoint, Marker
@@ -242,3 +242,31 @@ def test_a_block_is_cut_into_the_parts_of_partitions():
     assert part.entities == (("001",), ("003",))
     assert (part.values.shape, part.doc_counts.shape) == ((1, 2, 2), (1, 2))
     assert [n_groups(count) for count in (0, 1, 4, 5, 9)] == [1, 1, 1, 2, 3]
+
+
+def test_models_are_due_by_journal_entries_however_many_windows_those_have():
+    """Catching up, an entry has many windows, and models are not written down after each."""
+    life = Life()
+    life.window(names(GROUP))
+    life.save(0)
+    for entry in range(4):
+        part = block(1, names(GROUP))
+        ends = np.arange(10) * 60_000 + life.partition.frontier_ms + 60_000
+        many = FeatureBlock(
+            part.entities, ends, np.repeat(part.values, 10, 0), np.repeat(part.doc_counts, 10, 0)
+        )
+        life.partition.apply(2 + entry, life.partition.windows_entry(many, 1))
+    assert list(life.partition.due_groups(4)) == [0]
+    assert list(life.partition.due_groups(5)) == []
+
+
+def test_groups_that_began_together_are_not_due_together():
+    """Of 64 groups one is due after each of the first 64 entries."""
+    life, due = Life(), []
+    for _ in range(CHECKPOINT_EVERY_ENTRIES):
+        life.window(names(CHECKPOINT_EVERY_ENTRIES * GROUP))
+        now_due = list(life.partition.due_groups(CHECKPOINT_EVERY_ENTRIES))
+        due.append(len(now_due))
+        for group in now_due:
+            life.save(group)
+    assert due == [1] * CHECKPOINT_EVERY_ENTRIES

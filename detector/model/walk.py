@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.forest.kernels.kernel import inner, kernel
+from detector.forest.kernels.kernel import aside, inner, kernel
 from detector.forest.kernels.prepare import NO_SLOT, Ahead, prepare_query
 from detector.forest.kernels.scratch import Scratch
 from detector.forest.kernels.update import score_keeping, take_kept
@@ -350,44 +350,60 @@ def _second_half(
     desk: Desk,
     ahead: Ahead,
 ) -> None:
-    """Score, judge and learn a row; where a scale is frozen, all those that waited, of which it is the last."""
+    """Score, judge and learn a row; where a scale is frozen, after all those that waited, of which it is the last."""
     model, time_ms = rows.models[place], rows.end_times_ms[window]
+    if left != TO_SCORE and not _catch_up(models, plan, pace, model, left == TO_REPLAY, desk):
+        return
     course = models.model[model]["course"]
-    n_points = course["n_points"]
-    first, end = n_points - 1, n_points
+    score = score_keeping(models.forest, model, desk.scratch, ahead)
+    departure = _largest(desk.times)
+    verdict = _judge(models, plan, pace, model, time_ms, score, desk.rarity[0], departure, True, desk)  # noqa: FBT003
+    scored.status[window, place] = SCORED
+    scored.score[window, place] = score
+    scored.grade[window, place] = verdict.grade
+    scored.threshold[window, place] = verdict.threshold
+    certainty = confidence(course["n_points"], course["quality"], pace)
+    scored.confidence[window, place] = verdict.trust * certainty
+    if verdict.grade > 0.0:
+        _tell(models, plan, model, desk, scored, window, place, verdict)
+    take_kept(models.forest, model, desk.scratch, pace.time_decay)
     if left == TO_REPLAY:
-        first = 0
+        forget_waiting(models.waiting, model)
+
+
+@aside
+def _catch_up(
+    models: Models,
+    plan: Plan,
+    pace: Pace,
+    model: int,
+    is_replay: bool,  # noqa: FBT001 - kernels have no keywords
+    desk: Desk,
+) -> bool:
+    """Learn rows that waited: in a replay all of them, else a few; return whether the one at hand is next.
+
+    Then it is taken up as well.
+    """
+    n_points = models.model[model]["course"]["n_points"]
+    first, end = 0, n_points
+    if is_replay:
         _freeze(models, plan, model, n_points, desk)
         restart(models, model)
-    elif left == TO_CATCH_UP:
+    else:
         first, end = CATCH_UP * (n_points - PROVISIONAL - 1), CATCH_UP * (n_points - PROVISIONAL)
         if first == 0:
             _freeze(models, plan, model, PROVISIONAL, desk)
+    nobody = Ahead(NO_SLOT, desk.scratch, NO_SLOT)
     for index in range(first, end):
-        is_now = index + 1 == n_points
-        if left != TO_SCORE:
-            _take_up(models, plan, model, index, left == TO_REPLAY, desk)
-            time_ms = models.waiting.times_ms[model, index]
-        now = ahead if is_now else Ahead(NO_SLOT, ahead.scratch, NO_SLOT)
-        score = score_keeping(models.forest, model, desk.scratch, now)
-        # Rows that waited were compared with bands and routines when they came; only the last is at hand.
-        rarity, departure = (desk.rarity[0], _largest(desk.times)) if is_now else (0.0, 0.0)
-        has_past = is_now or left == TO_REPLAY
-        verdict = _judge(models, plan, pace, model, time_ms, score, rarity, departure, has_past, desk)
-        if is_now:
-            scored.status[window, place] = SCORED
-            scored.score[window, place] = score
-            scored.grade[window, place] = verdict.grade
-            scored.threshold[window, place] = verdict.threshold
-            scored.confidence[window, place] = verdict.trust * confidence(n_points, course["quality"], pace)
-            if verdict.grade > 0.0 and verdict.departed:
-                _tell_departures(models, model, desk, scored, window, place)
-            elif verdict.grade > 0.0:
-                scored.lasted_ms[window, place] = verdict.lasted_ms
-                _tell_score(models, plan, model, desk, scored, window, place)
+        _take_up(models, plan, model, index, is_replay, desk)
+        if index + 1 == n_points:
+            return True
+        time_ms = models.waiting.times_ms[model, index]
+        score = score_keeping(models.forest, model, desk.scratch, nobody)
+        # They were compared with bands and routines when they came; only what the last one is like is at hand.
+        _judge(models, plan, pace, model, time_ms, score, 0.0, 0.0, is_replay, desk)
         take_kept(models.forest, model, desk.scratch, pace.time_decay)
-    if left == TO_REPLAY:
-        forget_waiting(models.waiting, model)
+    return False
 
 
 @inner
@@ -468,11 +484,22 @@ def _take_up(
     _describe(models, plan, model, desk)
 
 
-@inner
-def _tell_score(
-    models: Models, plan: Plan, model: int, desk: Desk, scored: ScoredBlock, window: int, place: int
+@aside
+def _tell(
+    models: Models,
+    plan: Plan,
+    model: int,
+    desk: Desk,
+    scored: ScoredBlock,
+    window: int,
+    place: int,
+    verdict: Verdict,
 ) -> None:
-    """Write which metrics made the score, and what of them."""
+    """Write what made an alarm."""
+    if verdict.departed:
+        _tell_departures(models, model, desk, scored, window, place)
+        return
+    scored.lasted_ms[window, place] = verdict.lasted_ms
     attribute_score(models.forest, model, desk.scratch, desk.columns, scored.contribution[window, place])
     if plan.shingle_size == 0:
         tell_traits(desk.columns, scored.trait[window, place])

@@ -43,7 +43,7 @@ def climb_wide(points: Codes, slot: int, tree: int, scratch: Scratch) -> int:
             child, place = place, np.int64(scratch.path[level, tree])
             first, count = sibling_of(child, place)
         overhang, extent = widen(points, slot, tree, first, count, scratch.box, scratch.query)
-        scratch.gaps[level] = overhang | extent << 32
+        scratch.gaps[tree, level] = overhang | extent << 32
         if overhang == 0:
             return level + 1 if level < depth else -1
     return 0
@@ -70,12 +70,13 @@ def _climb(points: Any, slot: Any, tree: Any, scratch: Any) -> Callable[..., int
         path, query, gaps = scratch.path, scratch.query, scratch.gaps
         depth = np.int64(scratch.depth[tree])
         place = depth * n_trees + tree
+        gap = tree * gaps.shape[1]
         if n_columns <= 8:
-            return climb_lanes(points, index, n_columns, path, place, n_trees, depth, query, gaps, 8)
+            return climb_lanes(points, index, n_columns, path, place, n_trees, depth, query, gaps, gap, 8)
         if n_columns <= 16:
-            return climb_lanes(points, index, n_columns, path, place, n_trees, depth, query, gaps, 16)
+            return climb_lanes(points, index, n_columns, path, place, n_trees, depth, query, gaps, gap, 16)
         if n_columns <= 32:
-            return climb_lanes(points, index, n_columns, path, place, n_trees, depth, query, gaps, 32)
+            return climb_lanes(points, index, n_columns, path, place, n_trees, depth, query, gaps, gap, 32)
         return climb_wide(points, slot, tree, scratch)
 
     return compiled

@@ -30,7 +30,7 @@ def displace_in_tree(state: ForestState, slot: int, tree: int, scratch: Scratch)
         return 1.0, depth + np.log2(float(mass))
     displacement, height = float(mass), float(depth)
     for level in range(depth - 1, top - 1, -1):
-        chance = separation(scratch.gaps[level])
+        chance = separation(scratch.gaps[tree, level])
         beside = mass_of(np.int64(scratch.path[level, tree]))
         displacement = chance * beside + (1.0 - chance) * displacement
         height = chance * level + (1.0 - chance) * height

@@ -27,10 +27,11 @@ from detector.forest.state import ForestState
 
 
 @inner
-def toss(state: ForestState, slot: int, top: int, depth: int, scratch: Scratch) -> int:
+def toss(state: ForestState, slot: int, tree: int, top: int, scratch: Scratch) -> int:
     """Level above which the point splits off: the first from `top` down that wins; the leaf always does."""
+    depth = np.int64(scratch.depth[tree])
     for level in range(top, depth):
-        if uniform(state, slot) < separation(scratch.gaps[level]):
+        if uniform(state, slot) < separation(scratch.gaps[tree, level]):
             return level
     return depth
 
@@ -76,7 +77,7 @@ def insert(state: ForestState, slot: int, tree: int, n_leaves: int, top: int, sc
     if top < 0:
         level, cut, column, is_left = depth, 0, DUPLICATES, True
     else:
-        level = toss(state, slot, top, depth, scratch)
+        level = toss(state, slot, tree, top, scratch)
         cut, column, is_left = 0, 0, True
     place = np.int64(scratch.path[level, tree])
     mass = mass_of(place)

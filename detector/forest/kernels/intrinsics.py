@@ -157,9 +157,13 @@ def climb_lanes(
     depth: Any,
     query: Any,
     gaps: Any,
+    gap: Any,
     lanes: Any,
 ) -> Any:
-    """`vector.climb` for points of at most `lanes` columns (a literal): from the element `place` of `path` upwards."""
+    """`vector.climb` for points of at most `lanes` columns (a literal): from the element `place` of `path` upwards.
+
+    The gaps go to the elements of `gaps` from `gap` on.
+    """
     vector = ir.VectorType(ir.IntType(points.dtype.bitwidth), lanes.literal_value)
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -173,6 +177,7 @@ def climb_lanes(
             depth_value,
             query_value,
             gaps_value,
+            gap_value,
             _,
         ) = arguments
         base = builder.bitcast(
@@ -182,11 +187,12 @@ def climb_lanes(
         codes = load(builder, element(context, builder, query, query_value, INT64(0)), vector)
         mask = load(builder, element(context, builder, query, query_value, row), vector)
         path_at = element(context, builder, path, path_value, place_value)
-        gaps_at = element(context, builder, gaps, gaps_value, INT64(0))
+        gaps_at = element(context, builder, gaps, gaps_value, gap_value)
         stride = builder.mul(columns, INT64(points.dtype.bitwidth // 8))
         return _climb(builder, base, stride, path_at, trees, depth_value, gaps_at, codes, mask)
 
-    return types.int64(points, index, n_columns, path, place, n_trees, depth, query, gaps, lanes), generate
+    types_of = points, index, n_columns, path, place, n_trees, depth, query, gaps, gap, lanes
+    return types.int64(*types_of), generate
 
 
 @intrinsic

@@ -1,4 +1,4 @@
-"""The two decorators of compiled functions.
+"""The decorators of compiled functions.
 
 Compiled code is cached on disk, releases the interpreter lock and runs on one thread: threads work on
 disjoint models. No fast-math: sums are not re-associated and NaN keeps its meaning, so that results repeat
@@ -46,6 +46,11 @@ def inner(function: Function) -> Function:
     counting them atomically at every call cost more than half of the time. A kernel counts down what is returned to it.
     """
     return _compile(function, forceinline=True, _nrt=False)
+
+
+def aside(function: Function) -> Function:
+    """Compile a function that kernels seldom call, as `inner` does but not into its callers: those stay small."""
+    return _compile(function, _nrt=False)
 
 
 def wrapping(function: Function) -> Function:

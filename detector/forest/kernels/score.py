@@ -66,6 +66,6 @@ def score_tree(
         return seen_score(depth, mass_of(np.int64(scratch.path[depth, tree])), n_leaves), top
     value = 1.0 / (depth + 1)
     for level in range(depth - 1, top - 1, -1):
-        chance = separation(scratch.gaps[level])
+        chance = separation(scratch.gaps[tree, level])
         value = chance / (level + 1) + (1.0 - chance) * value
     return value, top

@@ -27,12 +27,10 @@ class Scratch(NamedTuple):
     alive
         Trees whose descent has not ended, uint16, shape (n_trees,).
     gaps
-        Per level of one path, how far the query sticks out of the box (low 32 bits) and the sum of the box's
-        sides (high 32 bits), in steps, uint64, shape (sample_size + 1,).
+        Per level of each path, how far the query sticks out of the box (low 32 bits) and the sum of the box's
+        sides (high 32 bits), in steps, uint64, shape (n_trees, sample_size + 1).
     tops
         Topmost level where the point can be separated, of every tree, int64, shape (n_trees,).
-    kept
-        The gaps of the trees that are due, from that level down, uint64, shape (n_trees, sample_size + 1).
     """
 
     query: Codes
@@ -42,7 +40,6 @@ class Scratch(NamedTuple):
     alive: NDArray[np.uint16]
     gaps: NDArray[np.uint64]
     tops: NDArray[np.int64]
-    kept: NDArray[np.uint64]
 
 
 @inner
@@ -69,7 +66,6 @@ def make_scratch(state: ForestState) -> Scratch:
         np.empty((sample_size + 1, n_trees), dtype=np.uint32),
         np.empty(n_trees, dtype=np.uint16),
         np.empty(n_trees, dtype=np.uint16),
-        np.empty(sample_size + 1, dtype=np.uint64),
-        np.empty(n_trees, dtype=np.int64),
         np.empty((n_trees, sample_size + 1), dtype=np.uint64),
+        np.empty(n_trees, dtype=np.int64),
     )

@@ -112,30 +112,21 @@ def learn_paths(state: ForestState, slot: int, scratch: Scratch, time_decay: flo
 
 @inner
 def score_keeping(state: ForestState, slot: int, scratch: Scratch, ahead: Ahead) -> float:
-    """As `score_paths`; keeps what `take_kept` needs of the trees that are due."""
+    """As `score_paths`; keeps what `take_kept` needs."""
     n = n_leaves(state, slot)
     total = 0.0
     for tree in range(state.keys.shape[1]):
-        value, top = score_asking(state, slot, tree, n, scratch, ahead)
+        value, scratch.tops[tree] = score_asking(state, slot, tree, n, scratch, ahead)
         total += value
-        scratch.tops[tree] = top
-        if n > 0 and is_due(state, slot, tree):
-            for level in range(max(top, 0), np.int64(scratch.depth[tree]) + 1):
-                scratch.kept[tree, level] = scratch.gaps[level]
     return total * np.log2(n + 1.0) / state.keys.shape[1]
 
 
 @inner
 def take_kept(state: ForestState, slot: int, scratch: Scratch, time_decay: float) -> None:
     """Let each tree that is due take the query that `score_keeping` scored. Modified in place."""
-    n = n_leaves(state, slot)
     for tree in range(state.keys.shape[1]):
         if is_due(state, slot, tree):
-            top = scratch.tops[tree]
-            if n > 0:
-                for level in range(max(top, 0), np.int64(scratch.depth[tree]) + 1):
-                    scratch.gaps[level] = scratch.kept[tree, level]
-            take(state, slot, tree, top, time_decay, scratch)
+            take(state, slot, tree, scratch.tops[tree], time_decay, scratch)
     state.seen[slot] += 1
 
 
