@@ -4,7 +4,6 @@ A partition makes the next journal entry from what was read, applies entries to 
 takes checkpoints. It does no I/O; the stores see only the bytes and numbers that it hands out.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +14,9 @@ from detector.model.fleet import ModelSettings
 from detector.model.profile import open_fleet
 from detector.model.verdicts import ScoredBlock
 from detector.packing import pack, unpack
-from detector.roster import Entity, Roster, partition_of, seed_of
+from detector.roster import Entity, Roster, seed_of
 from detector.silence import Filler, Silence
+from detector.unsaved import Unsaved
 from features.block import FeatureBlock
 from features.windows import local_times_ms
 from storage.records import Checkpoint, Marker
@@ -25,12 +25,6 @@ CHECKPOINT_VERSION = 14
 
 GROUP_SIZE = 32
 """Models a checkpoint document: about a megabyte compressed, far below what a cluster accepts."""
-
-
-CHECKPOINT_EVERY_ENTRIES = 64
-"""Journal entries between two checkpoints of a model: a restart replays at most this many of each.
-
-An entry is one window live, and as many as make a block when catching up, so what is replayed is bounded as well."""
 
 
 class ScoredEntry(NamedTuple):
@@ -86,8 +80,7 @@ class Partition:
         self.saved_sequences: dict[int, int] = {}
         self._births: list[int] = []
         """The entry that brought the first entity of each group: before it the group has no need of a checkpoint."""
-        self._entries_since_saved: dict[int, int] = {}
-        self._stagger = partition_of((log,), CHECKPOINT_EVERY_ENTRIES)
+        self.unsaved = Unsaved(log)
         self._settings = settings
         self._fleet = open_fleet(settings)
         self._silence = silence or Silence(Filler(np.full(settings.n_features, np.nan)), longest_ms=0)
@@ -161,8 +154,7 @@ class Partition:
         self.done = Progress(sequence, self.frontier_ms, len(self.roster))
         # A replay begins with the oldest checkpoint; the others must not come out of it as if all were due at once.
         for group in np.flatnonzero(saved < sequence).tolist():
-            seen = self._entries_since_saved.get(group, self._first_turn(group))
-            self._entries_since_saved[group] = seen + 1
+            self.unsaved.note(group, len(entry.end_times_ms))
         return ScoredEntry(sequence, entry, scored, is_imputed)
 
     def pass_over(self, sequence: int, entry: JournalEntry) -> None:
@@ -199,16 +191,6 @@ class Partition:
         self.roster.add(new)
         self._silence.enrol(len(self.roster))
 
-    def due_groups(self, every_entries: int) -> Iterator[int]:
-        """Yield the groups that have seen `every_entries` journal entries since their last checkpoint."""
-        for group, seen in self._entries_since_saved.items():
-            if self.is_awake and seen >= every_entries:
-                yield group
-
-    def _first_turn(self, group: int) -> int:
-        """Return the entries a new group counts as seen: those that started together must not save together."""
-        return (self._stagger + group) % CHECKPOINT_EVERY_ENTRIES
-
     def checkpoint(self, group: int) -> Checkpoint:
         """Return the models of a group as they are now."""
         first, last = self._rows_of(group)
@@ -221,7 +203,7 @@ class Partition:
     def mark_saved(self, group: int, sequence: int) -> None:
         """Note that the checkpoint of a group after `sequence` stands in the cluster."""
         self.saved_sequences[group] = sequence
-        self._entries_since_saved[group] = 0
+        self.unsaved.clear(group)
 
     @property
     def safe_sequence(self) -> int:

@@ -7,12 +7,12 @@ results come late, but they are the same, and none is missing.
 
 from detector.job import Job
 from detector.partition import Partition
-from detector.save import save_partition
+from detector.save import save_costly
 from detector.stores import Checkpoints
 
 TURN_WINDOWS = 8
-"""Every partition is visited within about so many blocks: a visit costs reading and writing all its models, a longer
-wait makes results later."""
+"""Every partition is visited within about so many blocks: a visit costs reading all its models and replaying what their
+checkpoints lack, a longer wait makes results later."""
 
 
 def make_room(job: Job, checkpoints: Checkpoints) -> None:
@@ -41,6 +41,6 @@ def _fit(job: Job, checkpoints: Checkpoints, needed_bytes: int, *, kept: int) ->
     awake: list[Partition] = job.awake()
     while len(awake) > kept and job.used_bytes + needed_bytes > job.room_bytes:
         partition = awake.pop(0)
-        save_partition(partition, checkpoints, every_entries=1)
+        save_costly(partition, checkpoints)
         partition.sleep()
     job.note_memory()

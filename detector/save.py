@@ -1,15 +1,13 @@
-"""Saving: checkpoints that are due, and the end of the journal that no checkpoint needs any more.
+"""Saving: checkpoints that are due, and the end of the journal that no checkpoint needs any more."""
 
-How often models are saved is a question of cost, never of correctness: what a checkpoint lacks is replayed.
-"""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from detector.job import Job
-from detector.partition import CHECKPOINT_EVERY_ENTRIES, Partition
+from detector.partition import Partition
 from detector.stores import Checkpoints, Journal
+from detector.unsaved import CHECKPOINT_EVERY_ENTRIES
 
 GROUPS_AT_ONCE = 4
 """Checkpoint documents a request, about a megabyte each."""
@@ -28,17 +26,17 @@ def save_checkpoints(
     job: Job, checkpoints: Checkpoints, every_entries: int = CHECKPOINT_EVERY_ENTRIES
 ) -> None:
     """Save the models that have seen `every_entries` journal entries since they were last saved."""
-    _save(checkpoints, ((each, group) for each in job.partitions for group in each.due_groups(every_entries)))
+    awake = (partition for partition in job.partitions if partition.is_awake)
+    _save(checkpoints, [(each, group) for each in awake for group in each.unsaved.due(every_entries)])
 
 
-def save_partition(partition: Partition, checkpoints: Checkpoints, every_entries: int) -> None:
-    """Save those models of one partition."""
-    _save(checkpoints, ((partition, group) for group in partition.due_groups(every_entries)))
+def save_costly(partition: Partition, checkpoints: Checkpoints) -> None:
+    """Save those models of one partition that are not to be replayed when it is next brought into memory."""
+    _save(checkpoints, [(partition, group) for group in partition.unsaved.costly()])
 
 
-def _save(checkpoints: Checkpoints, groups: Iterator[tuple[Partition, int]]) -> None:
-    due = list(groups)
-    parts = [due[first : first + GROUPS_AT_ONCE] for first in range(0, len(due), GROUPS_AT_ONCE)]
+def _save(checkpoints: Checkpoints, groups: Sequence[tuple[Partition, int]]) -> None:
+    parts = [groups[first : first + GROUPS_AT_ONCE] for first in range(0, len(groups), GROUPS_AT_ONCE)]
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
         for saved in threads.map(partial(_save_part, checkpoints), parts):
             for partition, group, sequence in saved:

@@ -9,8 +9,9 @@ from detector import partition as partition_module
 from detector.journal_entry import decode_entry
 from detector.model.fleet import ModelSettings
 from detector.packing import PackingError, pack
-from detector.partition import CHECKPOINT_EVERY_ENTRIES, Partition, n_groups, select
+from detector.partition import Partition, n_groups, select
 from detector.silence import Filler, Silence
+from detector.unsaved import CHECKPOINT_EVERY_ENTRIES, COSTLY_WINDOWS
 from features.block import FeatureBlock
 from storage.records import Checkpoint, Marker
 
@@ -203,23 +204,6 @@ def test_history_leaves_the_frontier_alone():
     assert (history.kind, life.partition.frontier_ms, life.partition.sequence) == ("history", 60_000, 2)
 
 
-def test_checkpoints_are_due_after_so_many_windows_and_not_all_at_once():
-    """The first ones are spread by the name of the log and the number of the group."""
-    life = Life()
-    life.window(names(10))
-    first_due = {}
-    for window in range(2, 150):
-        for group in life.partition.due_groups(64):
-            first_due.setdefault(group, window)
-        life.window(names(10))
-    assert len(set(first_due.values())) == 3
-    life.save(0)
-    assert 0 not in life.partition.due_groups(64)
-    for _ in range(64):
-        life.window(names(10))
-    assert 0 in life.partition.due_groups(64)
-
-
 def test_a_replay_makes_no_checkpoint_due_that_is_newer():
     """It begins with the oldest one; else everything would be saved at once after each restart."""
     life = Life()
@@ -232,8 +216,8 @@ def test_a_replay_makes_no_checkpoint_due_that_is_newer():
     life.save(2)
     other, read_after = life.resumed()
     assert read_after == 40
-    assert list(other.due_groups(41)) == []
-    assert list(other.due_groups(40)) == [0]
+    assert other.unsaved.due(41) == []
+    assert other.unsaved.due(40) == [0]
 
 
 def test_a_block_is_cut_into_the_parts_of_partitions():
@@ -244,20 +228,35 @@ def test_a_block_is_cut_into_the_parts_of_partitions():
     assert [n_groups(count) for count in (0, 1, 4, 5, 9)] == [1, 1, 1, 2, 3]
 
 
+def take(partition, n_windows):
+    """Let a partition take so many windows of the entities of one group, as one entry."""
+    one = block(1, names(GROUP))
+    ends = partition.frontier_ms + 60_000 * np.arange(1, n_windows + 1)
+    values, counts = np.repeat(one.values, n_windows, 0), np.repeat(one.doc_counts, n_windows, 0)
+    entry = partition.windows_entry(FeatureBlock(one.entities, ends, values, counts), 1)
+    partition.apply(partition.sequence + 1, entry)
+
+
 def test_models_are_due_by_journal_entries_however_many_windows_those_have():
     """Catching up, an entry has many windows, and models are not written down after each."""
-    life = Life()
-    life.window(names(GROUP))
-    life.save(0)
-    for entry in range(4):
-        part = block(1, names(GROUP))
-        ends = np.arange(10) * 60_000 + life.partition.frontier_ms + 60_000
-        many = FeatureBlock(
-            part.entities, ends, np.repeat(part.values, 10, 0), np.repeat(part.doc_counts, 10, 0)
-        )
-        life.partition.apply(2 + entry, life.partition.windows_entry(many, 1))
-    assert list(life.partition.due_groups(4)) == [0]
-    assert list(life.partition.due_groups(5)) == []
+    partition = empty()
+    take(partition, 1)
+    partition.mark_saved(0, 1)
+    for _ in range(4):
+        take(partition, 10)
+    assert partition.unsaved.due(4) == [0]
+    assert partition.unsaved.due(5) == []
+
+
+def test_models_that_are_replayed_at_every_visit_are_saved_when_that_takes_long():
+    """Asleep and awake in turn: what counts is windows."""
+    partition = empty()
+    for n_windows in (40, COSTLY_WINDOWS - 41, 1):
+        assert partition.unsaved.costly() == []
+        take(partition, n_windows)
+    assert partition.unsaved.costly() == [0]
+    partition.mark_saved(0, partition.sequence)
+    assert partition.unsaved.costly() == []
 
 
 def test_groups_that_began_together_are_not_due_together():
@@ -265,7 +264,7 @@ def test_groups_that_began_together_are_not_due_together():
     life, due = Life(), []
     for _ in range(CHECKPOINT_EVERY_ENTRIES):
         life.window(names(CHECKPOINT_EVERY_ENTRIES * GROUP))
-        now_due = list(life.partition.due_groups(CHECKPOINT_EVERY_ENTRIES))
+        now_due = life.partition.unsaved.due()
         due.append(len(now_due))
         for group in now_due:
             life.save(group)

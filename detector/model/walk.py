@@ -14,19 +14,19 @@ from detector.forest.kernels.kernel import aside, inner, kernel
 from detector.forest.kernels.prepare import NO_SLOT, Ahead, prepare_query
 from detector.forest.kernels.scratch import Scratch
 from detector.forest.kernels.update import score_keeping, take_kept
-from detector.model.attribution import attribute_departures, attribute_score, tell_traits
 from detector.model.bars import Bars
 from detector.model.desk import Desk, make_desk
 from detector.model.expected import forecast, learn, predict, without_nonsense
 from detector.model.pace import Pace, make_pace
 from detector.model.parts import Parts, mute
 from detector.model.prefetch import Lines, ask_for_past, ask_for_records, ask_for_shape
-from detector.model.routine import AS_USUAL, departure_of, reset_routine
+from detector.model.routine import departure_of, reset_routine
 from detector.model.season import Record, Rhythm, enter, turn_to
 from detector.model.shingle import push_shingle, write_shingle
-from detector.model.skew import bent, straightened
+from detector.model.skew import straightened
 from detector.model.state import Models, forget_waiting, restart
 from detector.model.surprise import excess_of, rarity_of
+from detector.model.tell import tell
 from detector.model.threshold import Verdict, confidence, judge
 from detector.model.transform import N_COLUMNS, clean, freeze_scale, push, write_columns
 from detector.model.verdicts import ScoredBlock
@@ -365,7 +365,7 @@ def _second_half(
     certainty = confidence(course["n_points"], course["quality"], pace)
     scored.confidence[window, place] = verdict.trust * certainty
     if verdict.grade > 0.0:
-        _tell(models, plan, model, desk, scored, window, place, verdict)
+        tell(models, model, plan.shingle_size > 0, desk, verdict, scored, window, place)
     take_kept(models.forest, model, desk.scratch, pace.time_decay)
     if left == TO_REPLAY:
         forget_waiting(models.waiting, model)
@@ -482,37 +482,3 @@ def _take_up(
     if has_past:
         _enter_season(models, model, desk)
     _describe(models, plan, model, desk)
-
-
-@aside
-def _tell(
-    models: Models,
-    plan: Plan,
-    model: int,
-    desk: Desk,
-    scored: ScoredBlock,
-    window: int,
-    place: int,
-    verdict: Verdict,
-) -> None:
-    """Write what made an alarm."""
-    if verdict.departed:
-        _tell_departures(models, model, desk, scored, window, place)
-        return
-    scored.lasted_ms[window, place] = verdict.lasted_ms
-    attribute_score(models.forest, model, desk.scratch, desk.columns, scored.contribution[window, place])
-    if plan.shingle_size == 0:
-        tell_traits(desk.columns, scored.trait[window, place])
-
-
-@inner
-def _tell_departures(
-    models: Models, model: int, desk: Desk, scored: ScoredBlock, window: int, place: int
-) -> None:
-    """Write which metrics departed from their routine further than ever, and what that is in their own units."""
-    attribute_departures(desk.times, scored.contribution[window, place])
-    for metric in range(desk.times.shape[0]):
-        if desk.times[metric] > 1.0 and desk.kind[metric] != AS_USUAL:
-            skew = models.metric[model, metric]["transform"]["skew"]
-            scored.departed[window, place, metric] = desk.kind[metric]
-            scored.routine[window, place, metric] = bent(skew, desk.usual[metric])
