@@ -16,6 +16,8 @@ from detector.configuration.config import DetectorConfig
 from detector.job import model_settings
 from detector.model.fleet import Fleet
 from detector.partition import Partition
+from storage.retry import Retry
+from storage.translate import translate_errors
 
 MINUTE_MS = 60_000
 START_MS = 1_767_571_200_000
@@ -67,6 +69,7 @@ class SourceIndex:
     def __init__(self, client: OpenSearch, name: str, n_entities: int, n_features: int) -> None:
         self._client, self.name = client, name
         self.n_entities, self._n_features = n_entities, n_features
+        self._retry = Retry()
         fields = {f"load_{k}": {"type": "double"} for k in range(n_features)}
         mapping = MAPPING | {"properties": MAPPING["properties"] | fields}
         client.indices.create(index=name, body={"mappings": mapping, "settings": SETTINGS})
@@ -77,7 +80,7 @@ class SourceIndex:
         with ThreadPoolExecutor(2) as threads:
             pending = []
             while body := list(islice(lines, DOCUMENTS_A_REQUEST)):
-                pending.append(threads.submit(self._send, "".join(body)))
+                pending.append(threads.submit(self._retry, self._send, "".join(body)))
                 if len(pending) > 4:
                     pending.pop(0).result()
             for sent in pending:
@@ -85,7 +88,8 @@ class SourceIndex:
         self._client.indices.refresh(index=self.name)
 
     def _send(self, body: str) -> None:
-        answer = self._client.bulk(body=body, index=self.name, params={"filter_path": "errors"})
+        with translate_errors(self.name):
+            answer = self._client.bulk(body=body, index=self.name, params={"filter_path": "errors"})
         assert answer == {"errors": False}, answer
 
     def _lines(self, window: int) -> list[str]:
