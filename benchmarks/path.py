@@ -94,8 +94,9 @@ class Bench:
         """Begin with indices that are empty but for the source."""
         self._n_starts += 1
         self.floor_stores = self._stores(f"{self.prefix}f{self._n_starts}")
-        self._results = f"{self.prefix}o{self._n_starts}-results"
-        stores = self._stores(self._results.removesuffix("-results"))
+        own_prefix = f"{self.prefix}o{self._n_starts}"
+        self._results = f"{own_prefix}-results"
+        stores = self._stores(own_prefix)
         self.kept = Kept(stores.results)
         self.stores = replace(stores, results=self.kept)
 

@@ -28,9 +28,8 @@ from detector.job import Job
 from detector.memory import Memory
 from detector.model.warm_up import warm_up
 from detector.open import open_job
-from detector.partition import Partition
 from detector.poll import poll
-from detector.stores import Stores
+from detector.save import save_groups
 from storage.node import HEAP, EmbeddedNode
 
 PRODUCTION = ("-XX:TieredStopAtLevel=4", "-XX:-UseSerialGC", "-XX:+UseG1GC")
@@ -80,18 +79,13 @@ def warm(bench: Bench) -> tuple[DetectorConfig, Job, int]:
             if partition.log not in are_warm:
                 clone(partition, fleet)
                 if bench.resident_share < 1:
-                    save_clones(partition, bench.stores)
+                    # No journal knows how the clones came about.
+                    groups = [(partition, group) for group in range(partition.n_groups)]
+                    save_groups(bench.stores.checkpoints, groups)
                 are_warm.add(partition.log)
         if len(are_warm) == job.n_partitions:
             break
     return config, job, window
-
-
-def save_clones(partition: Partition, stores: Stores) -> None:
-    """Save all models of a partition that is to go to sleep: no journal knows how they came about."""
-    for group in range(partition.n_groups):
-        stores.checkpoints.save([partition.checkpoint(group)])
-        partition.mark_saved(group, partition.sequence)
 
 
 def live(bench: Bench, n_ticks: int) -> None:

@@ -27,28 +27,25 @@ def save_checkpoints(
 ) -> None:
     """Save the models that have seen `every_entries` journal entries since they were last saved."""
     awake = (partition for partition in job.partitions if partition.is_awake)
-    _save(checkpoints, [(each, group) for each in awake for group in each.unsaved.due(every_entries)])
+    save_groups(checkpoints, [(each, group) for each in awake for group in each.unsaved.due(every_entries)])
 
 
 def save_costly(partition: Partition, checkpoints: Checkpoints) -> None:
     """Save those models of one partition that are not to be replayed when it is next brought into memory."""
-    _save(checkpoints, [(partition, group) for group in partition.unsaved.costly()])
+    save_groups(checkpoints, [(partition, group) for group in partition.unsaved.costly()])
 
 
-def _save(checkpoints: Checkpoints, groups: Sequence[tuple[Partition, int]]) -> None:
+def save_groups(checkpoints: Checkpoints, groups: Sequence[tuple[Partition, int]]) -> None:
+    """Save the models of some groups."""
     parts = [groups[first : first + GROUPS_AT_ONCE] for first in range(0, len(groups), GROUPS_AT_ONCE)]
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
-        for saved in threads.map(partial(_save_part, checkpoints), parts):
-            for partition, group, sequence in saved:
-                partition.mark_saved(group, sequence)
+        for part, _ in zip(parts, threads.map(partial(_write, checkpoints), parts), strict=True):
+            for partition, group in part:
+                partition.mark_saved(group, partition.sequence)
 
 
-def _save_part(
-    checkpoints: Checkpoints, groups: Sequence[tuple[Partition, int]]
-) -> list[tuple[Partition, int, int]]:
-    """Pack and write some groups; return them with what their models have seen."""
+def _write(checkpoints: Checkpoints, groups: Sequence[tuple[Partition, int]]) -> None:
     checkpoints.save([partition.checkpoint(group) for partition, group in groups])
-    return [(partition, group, partition.sequence) for partition, group in groups]
 
 
 def prune_journal(job: Job, journal: Journal, now_ms: int) -> None:

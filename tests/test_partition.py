@@ -204,6 +204,23 @@ def test_history_leaves_the_frontier_alone():
     assert (history.kind, life.partition.frontier_ms, life.partition.sequence) == ("history", 60_000, 2)
 
 
+def test_checkpoints_are_due_after_so_many_windows_and_not_all_at_once():
+    """The first ones are spread by the name of the log and the number of the group."""
+    life = Life()
+    life.window(names(10))
+    first_due = {}
+    for window in range(2, 150):
+        for group in life.partition.unsaved.due(64):
+            first_due.setdefault(group, window)
+        life.window(names(10))
+    assert len(set(first_due.values())) == 3
+    life.save(0)
+    assert 0 not in life.partition.unsaved.due(64)
+    for _ in range(64):
+        life.window(names(10))
+    assert 0 in life.partition.unsaved.due(64)
+
+
 def test_a_replay_makes_no_checkpoint_due_that_is_newer():
     """It begins with the oldest one; else everything would be saved at once after each restart."""
     life = Life()
