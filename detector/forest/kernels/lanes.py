@@ -173,7 +173,7 @@ def _powers(builder: Any, groups: Any) -> Any:
     """
     count = groups.type.count
     if count == 8:
-        return _pick(builder, *[_powers(builder, _joined(builder, groups, groups))] * 2, range(count))
+        return _split(builder, _powers(builder, _joined(builder, groups, groups)))[0]
     if not _has("ssse3"):
         exponent = call(builder, f"llvm.usub.sat.v{count}i8", groups.type, groups, constant(groups.type, 1))
         return builder.shl(constant(groups.type, 1), exponent)
@@ -195,7 +195,7 @@ def steps(builder: Any, codes: Any) -> Any:
     size = builder.sub(builder.xor(signed, sign), sign)
     power = _powers(builder, builder.lshr(size, constant(narrow, MANTISSA_BITS)))
     one_group = 1 << MANTISSA_BITS
-    groups = builder.and_(size, constant(narrow, 0xFF - (one_group - 1)))
+    groups = builder.and_(size, constant(narrow, 0x100 - one_group))
     above = call(builder, f"llvm.usub.sat.v{narrow.count}i8", narrow, groups, constant(narrow, one_group))
     mantissa = builder.sub(size, above)
     mantissa = builder.sub(builder.xor(mantissa, sign), sign)

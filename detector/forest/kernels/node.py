@@ -76,21 +76,14 @@ def _write_record(nodes: Any, slot: Any, tree: Any, node: Any, record: Any) -> C
     return compiled_bytes if nodes.ndim == 4 else compiled
 
 
+@inner
 def add_left(nodes: NDArray[Any], slot: int, tree: int, node: int, change: int) -> None:
     """Add to the leaves of a node's left child. Modified in place."""
-    record = read_record(nodes, slot, tree, node)
-    write_record(nodes, slot, tree, node, with_left(record, left_of(record) + change))
-
-
-@overload(add_left, inline="always")
-def _add_left(nodes: Any, slot: Any, tree: Any, node: Any, change: Any) -> Callable[..., None]:
-    def compiled_bytes(nodes: Any, slot: Any, tree: Any, node: Any, change: Any) -> None:
+    if nodes.ndim == 4:
         nodes[slot, tree, node, 2] += change
-
-    def compiled(nodes: Any, slot: Any, tree: Any, node: Any, change: Any) -> None:
-        nodes[slot, tree, node] += change << 24
-
-    return compiled_bytes if nodes.ndim == 4 else compiled
+    else:
+        # The sum of an unsigned and a signed integer of 64 bits would be a float.
+        nodes[slot, tree, node] = np.int64(nodes[slot, tree, node]) + (change << 24)
 
 
 @inner
@@ -109,12 +102,6 @@ def column_of(record: int) -> int:
 def left_of(record: int) -> int:
     """Leaves of the left child."""
     return (record >> 24 & 0xFFFF) + 1
-
-
-@inner
-def with_left(record: int, left: int) -> int:
-    """Record with another mass of the left child."""
-    return (record & 0xFFFFFF) | (left - 1) << 24
 
 
 @inner
