@@ -26,6 +26,7 @@ DEV_READY := $(VENV)/.dev-$(SERIES)
 BENCH_READY := $(VENV)/.bench-$(SERIES)
 
 # Without compiling ahead of time and in an environment that needs no isolated builds, a minute becomes half of one.
+# What is measured against is built in isolation: one of it wants tools that no environment of ours has.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input --prefer-binary --no-compile \
 	--progress-bar off --constraint constraints.txt
 BUILD_BACKEND := hatchling editables
@@ -62,7 +63,7 @@ format: $(DEV_READY)
 bench: $(BENCH_READY)
 	set -o pipefail; $(BIN)/python -m benchmarks.forest $(ARGS) | $(BIN)/python -m benchmarks.performance forest
 	set -o pipefail; $(BIN)/python -m benchmarks.quality $(if $(NAB),--nab "$(NAB)") | $(BIN)/python -m benchmarks.quality.page
-	set -o pipefail; $(BIN)/python -m benchmarks.pipeline | $(BIN)/python -m benchmarks.performance pipeline
+	set -o pipefail; $(BIN)/python -m benchmarks.pipeline | $(BIN)/python -m benchmarks.performance pipeline --keep
 ifdef NAB
 	$(BIN)/python -m benchmarks.tradeoff --nab "$(NAB)" > tradeoff.jsonl
 	$(BIN)/python -m benchmarks.performance tradeoff < tradeoff.jsonl
@@ -91,7 +92,7 @@ $(DEV_READY): pyproject.toml constraints.txt | $(MADE)
 
 $(BENCH_READY): $(DEV_READY)
 	@echo "Installing what Outrider is measured against (once)"
-	@set -o pipefail; $(INSTALL) --no-build-isolation --editable '.[bench]' | $(SHOW)
+	@set -o pipefail; $(INSTALL) --editable '.[bench]' | $(SHOW)
 	@touch $@
 
 # Newest versions that fit together, from an environment of nothing else; then `make test`.

@@ -3,23 +3,35 @@
 `python -m benchmarks.forest | python -m benchmarks.performance forest` replaces what stands between the markers
 `<!-- forest -->` and `<!-- /forest -->`; the rest of the page is written by hand. Lines of `benchmarks.fidelity`,
 `benchmarks.tradeoff` and `benchmarks.soak` go to the sections of these names in the same way.
+
+With `--keep` only the rows of the cases that were measured are replaced: a hundred thousand entities are not measured
+each time a thousand are.
 """
 
+import argparse
 import json
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.section import replace_section
+from benchmarks.section import read_section, replace_section
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
 
+HEADING = ("| what | ours (range) | peer | theirs (range) | ratio | load |", "|---|---|---|---|---|---|")
+
+
 def table(lines: Iterable[dict[str, Any]]) -> str:
     """Return a Markdown table, one row a measurement."""
-    rows = ["| what | ours (range) | peer | theirs (range) | ratio | load |", "|---|---|---|---|---|---|"]
+    return "\n".join((*HEADING, *measured(lines)))
+
+
+def measured(lines: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the rows of that table."""
+    rows = []
     for line in lines:
         own = f"{number(line['ours'])} {line['unit']}"
         if line["low"] != line["high"]:
@@ -32,7 +44,28 @@ def table(lines: Iterable[dict[str, Any]]) -> str:
             ratio = f"{line['ratio']:.3g}"
         what = f"{line['case']}: {line['metric'].replace('_', ' ')}"
         rows.append(f"| {what} | {own} | {line.get('peer', '')} | {theirs} | {ratio} | {line['load']} |")
-    return "\n".join(rows)
+    return rows
+
+
+def case_of(row: str) -> str:
+    """Return the case that a row of that table is about."""
+    return row.removeprefix("| ").rpartition(": ")[0] if ": " in row else row
+
+
+def merged(old: Sequence[str], new: Sequence[str]) -> list[str]:
+    """Return old rows with those of the new ones' cases replaced where they stood, and new cases after them."""
+    by_case: dict[str, list[str]] = {}
+    for row in new:
+        by_case.setdefault(case_of(row), []).append(row)
+    left = dict(by_case)
+    rows = []
+    for row in old:
+        case = case_of(row)
+        if case in left:
+            rows += left.pop(case)
+        elif case not in by_case:
+            rows.append(row)
+    return rows + [row for own in left.values() for row in own]
 
 
 def spread(lines: Iterable[dict[str, Any]]) -> str:
@@ -106,14 +139,29 @@ def number(value: float) -> str:
     return f"{value:,}"
 
 
-def main(name: str) -> None:
-    """Replace the section `name` of the page by a table of the lines on standard input."""
+def main() -> None:
+    """Replace a section of the page by a table of the lines on standard input."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("section", choices=list(TABLES))
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the rows of cases that are not among the lines"
+    )
+    options = parser.parse_args()
+    name = options.section
+    if options.keep and TABLES[name] is not table:
+        parser.error(f"--keep is for tables with a row a measurement, not for {name}")
     lines = [json.loads(text) for text in sys.stdin if text.startswith("{")]
     if not lines:
         sys.exit(f"no measurements for {name!r} on standard input; the page stays as it is")
     machine = f"Measured with Python {platform.python_version()} on {platform.machine()}."
-    replace_section(PAGE, name, f"{machine}\n\n{TABLES[name](lines)}")
+    text = TABLES[name](lines)
+    if options.keep:
+        kept = [row for row in read_section(PAGE, name) if row.startswith("|") and row not in HEADING]
+        text = "\n".join((*HEADING, *merged(kept, measured(lines))))
+    replace_section(PAGE, name, f"{machine}\n\n{text}")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
