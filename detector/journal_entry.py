@@ -14,7 +14,7 @@ from detector.packing import NewerFormatError, PackingError, newer_text, pack, u
 from detector.roster import Entity
 
 ENTRY_VERSION = 1
-NUMERIC_VERSION = 13
+NUMERIC_VERSION = 14
 """Version of kernels and state formats. An entry names the one it is to be scored with."""
 
 

@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -127,12 +128,13 @@ class Metric:
         slots = self.season.around(time_ms, hours)
         return [value for time, value in self.seen if self.season.slot(time) in slots]
 
-    def is_novel(self, value: float) -> bool:
-        if not self.values:
-            return False
+    def reach(self, value: float) -> float:
         value = self.skew.straight(value)
-        low, high = min(self.values), max(self.values)
-        return value > high + 0.05 * (high - low) or value < low - 0.05 * (high - low)
+        farthest = max((abs(value - old) for old in self.values), default=0.0)
+        if farthest == 0:
+            return 0.0
+        span = max(self.values) - min(self.values)
+        return farthest / span if span else math.inf
 
     def push(self, time_ms: int, value: float, *, has_past: bool) -> None:
         past = self.compared_with(time_ms, value) if has_past else []
@@ -330,6 +332,14 @@ def excess(said: tuple[float, float, float], value: float) -> float:
     return min(3.0, math.log(off / reach)) if reach > 0 else 3.0
 
 
+class Witness(NamedTuple):
+    """What else is known of a row than the forest's score; of one that is replayed nothing."""
+
+    is_inside: bool = False
+    rarity: float = 0.0
+    departure: float = 0.0
+
+
 @dataclass
 class Rule:
     """Discounted score, alarm and grade."""
@@ -363,10 +373,9 @@ class Rule:
         self,
         time_ms: int,
         score: float,
+        reach: float,
+        witness: Witness,
         *,
-        novel: bool,
-        rarity: float = 0.0,
-        departure: float = 0.0,
         has_past: bool = True,
     ) -> tuple[float, float, float, int]:
         """Return grade, threshold, the share of such alarms that is right, and how long scores have been high."""
@@ -378,7 +387,7 @@ class Rule:
             self.usual = score
         slots = self.season.around(time_ms, hours=2)
         past = [s for t, s in self.season_scores if self.season.slot(t) in slots]
-        excuse = self.usual if novel else max([self.usual, *(past if has_past else [])])
+        excuse = self.usual if reach > 1.05 else max([self.usual, *(past if has_past else [])])
         before = self.lasting
         if self.n_scores >= 32:
             self.lasting += 2 / (self.lasts + 1) * (score - excuse - before)
@@ -388,7 +397,8 @@ class Rule:
         rested = not self.alarms or time_ms - self.alarms[-1][0] > min(
             6 * HOUR_MS, 72 * self.season.interval_ms
         )
-        bar = height * (0.6 if rarity >= 6 else 1.55) + self.youth(5)
+        wandered = reach >= 0.9 and witness.is_inside
+        bar = height * (0.6 if witness.rarity >= 6 else 2.05 if wandered else 1.55) + self.youth(5)
         long = height * 0.32 + self.youth(8)
         needed = self.echo + self.fatigue
         enough = [bar + needed]
@@ -398,9 +408,9 @@ class Rule:
         self.told = self.lasting >= height * 0.32 and (self.told or not rested)
         surplus = max(score - excuse - bar, -math.inf if self.told else self.lasting - long)
         ways = [surplus] if surplus >= self.echo + self.fatigue else []
-        lasts = surplus > score - excuse - bar and departure < 1 + height * 0.25
-        if departure >= 1 + height * 0.25:
-            ways.append(math.log(departure / (1 + height * 0.25)))
+        lasts = surplus > score - excuse - bar and witness.departure < 1 + height * 0.25
+        if witness.departure >= 1 + height * 0.25:
+            ways.append(math.log(witness.departure / (1 + height * 0.25)))
             threshold = 0.0
         grade, trust, lasted_ms = 0.0, 1.0, 0
         if rested and self.n_scores >= 32 and ways:
@@ -543,11 +553,12 @@ class Model:
     def observe(self, time_ms: int, row: Row) -> Said:
         row = [value if math.isfinite(value) else math.nan for value in row]
         self.known_shares.append(sum(not math.isnan(value) for value in row) / len(row))
-        said, rarity = self.expect(time_ms, row)
+        said, outside = self.expect(time_ms, row)
         departure = max(
             0.0 if math.isnan(value) else routine.departure(time_ms, skew.straight(value))
             for routine, skew, value in zip(self.routines, self.skews, row, strict=True)
         )
+        witness = Witness(outside == 0, self.surprise.rarity(time_ms, outside), departure)
         if self.known_shares[-1] == 0:
             return said
         self.rows.append((time_ms, row))
@@ -555,15 +566,15 @@ class Model:
         if len(self.rows) <= 40:
             self.enter_season(time_ms, row)
         if len(self.rows) == 40:
-            verdict = self.begin(rarity, departure)
+            verdict = self.begin(witness)
         elif len(self.rows) == 192 + self.seed % 128:
             self.freeze(self.rows)
             self.restart()
             for old_time, old_row in self.rows[:-1]:
-                self.step(old_time, old_row, rarity=0.0, departure=0.0)
-            verdict = self.step(time_ms, row, rarity=rarity, departure=departure)
+                self.step(old_time, old_row, Witness())
+            verdict = self.step(time_ms, row, witness)
         elif len(self.rows) > 40:
-            verdict = self.step(time_ms, row, rarity=rarity, departure=departure)
+            verdict = self.step(time_ms, row, witness)
         if self.scales:
             said.score, said.grade, said.threshold, trust, said.lasted_ms = verdict
             said.confidence = trust * self.confidence()
@@ -586,7 +597,7 @@ class Model:
                 band.was_negative = value < 0
             for ends, end in zip((said.expected, said.lower, said.upper), told, strict=True):
                 ends.append(end)
-        return said, self.surprise.rarity(time_ms, max(outside))
+        return said, max(outside)
 
     def freeze(self, rows: Sequence[tuple[int, Row]]) -> None:
         every = [[values[i] for _, values in rows] for i in range(self.n_metrics)]
@@ -606,34 +617,32 @@ class Model:
             if not math.isnan(value):
                 metric.seen.append((time_ms, value))
 
-    def begin(self, rarity: float, departure: float) -> tuple[float, float, float, float, int]:
+    def begin(self, witness: Witness) -> tuple[float, float, float, float, int]:
         """Learn the first forty rows in the scale of 32 of them, without a season; only the last is judged with one."""
         self.freeze(self.rows[:32])
         for time_ms, row in self.rows[:-1]:
             self.describe(time_ms, row, has_past=False)
-            self.rule.judge(time_ms, self.score_and_update(self.point), novel=self.novel, has_past=False)
+            self.rule.judge(time_ms, self.score_and_update(self.point), self.reach, Witness(), has_past=False)
         time_ms, row = self.rows[-1]
         self.describe(time_ms, row, has_past=False)
         score = self.score_and_update(self.point)
-        return score, *self.rule.judge(time_ms, score, novel=self.novel, rarity=rarity, departure=departure)
+        return score, *self.rule.judge(time_ms, score, self.reach, witness)
 
     def describe(self, time_ms: int, row: Row, *, has_past: bool = True) -> None:
         """Enter a row into the columns, and make the forest's point of them."""
-        self.novel, self.point = False, []
+        self.reach, self.point = 0.0, []
         for metric, value in zip(self.metrics, row, strict=True):
             if not math.isnan(value):
-                self.novel |= metric.is_novel(value)
+                self.reach = max(self.reach, metric.reach(value))
                 metric.push(time_ms, value, has_past=has_past)
         for metric, scale in zip(self.metrics, self.scales or [], strict=True):
             self.point += scale.apply(metric.features()) if metric.values else [0.0] * 5
 
-    def step(
-        self, time_ms: int, row: Row, *, rarity: float, departure: float
-    ) -> tuple[float, float, float, float, int]:
+    def step(self, time_ms: int, row: Row, witness: Witness) -> tuple[float, float, float, float, int]:
         self.describe(time_ms, row)
         self.enter_season(time_ms, row)
         score = self.score_and_update(self.point)
-        return score, *self.rule.judge(time_ms, score, novel=self.novel, rarity=rarity, departure=departure)
+        return score, *self.rule.judge(time_ms, score, self.reach, witness)
 
     def confidence(self) -> float:
         quality = 0.0

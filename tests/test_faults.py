@@ -146,7 +146,8 @@ def test_kills_beside_every_operation_change_nothing(
     first = 1
     while range_.kills < wanted:
         for sweep in SWEEPS:
-            print(f"{range_.kills} of {wanted} kills survived, next: {sweep.__name__}")  # noqa: T201 - a soak takes hours
+            said = f"{range_.kills} of {wanted} kills survived, next: {sweep.__name__}"
+            print(said, flush=True)  # noqa: T201 - a soak takes hours
             length = first
             while sweep(range_, length):
                 length += STRIDE

@@ -6,7 +6,17 @@ import math
 import numpy as np
 import pytest
 
-from detector.model.bars import DEFAULT_BARS, DEPARTED, LASTING, STRONG, SUPPORTED, YOUTH, Bars, bars_of
+from detector.model.bars import (
+    DEFAULT_BARS,
+    DEPARTED,
+    LASTING,
+    STRONG,
+    SUPPORTED,
+    WANDERED,
+    YOUTH,
+    Bars,
+    bars_of,
+)
 from detector.model.pace import make_pace
 from detector.model.season import (
     DAY_MS,
@@ -19,7 +29,17 @@ from detector.model.season import (
     slots_of,
     turn_to,
 )
-from detector.model.threshold import ALARM, CALM_SHARE, COMMON, RARE, Verdict, confidence, judge, reset_alarm
+from detector.model.threshold import (
+    ALARM,
+    CALM_SHARE,
+    COMMON,
+    RARE,
+    Verdict,
+    Witness,
+    confidence,
+    judge,
+    reset_alarm,
+)
 
 INTERVAL_MS = 300_000
 CALM = 0.8
@@ -46,16 +66,21 @@ class Bench:
             self.score(CALM)
 
     def score(
-        self, value: float, *, novel: bool = False, rarity: float = 0.0, departure: float = 0.0
+        self,
+        value: float,
+        *,
+        novel: bool = False,
+        rarity: float = 0.0,
+        departure: float = 0.0,
+        wandered: bool = False,
     ) -> Verdict:
         """Judge the next score."""
         self.time_ms += self.interval_ms
         slot = slots_of(self.rhythm, np.array([self.time_ms]))[0]
         turn_to(self.ring, self.rhythm, 0, self.moment, self.ranges, slot)
         past, rest_ms = self.moment["past_top_score"], self.rhythm.rest_ms
-        verdict = judge(
-            self.alarm, past, self.pace, self.bars, rest_ms, self.time_ms, value, novel, rarity, departure
-        )
+        witness = Witness(novel, rarity, departure, wandered)
+        verdict = judge(self.alarm, past, self.pace, self.bars, rest_ms, self.time_ms, value, witness)
         self.moment["top_score"] = max(self.moment["top_score"], value)
         return Verdict(*verdict)
 
@@ -79,6 +104,19 @@ def test_a_rare_value_supports_a_lower_score() -> None:
     assert Bench().score(CALM + SUPPORTED + 0.01, rarity=RARE).grade > 0
     assert Bench().score(CALM + SUPPORTED - 0.01, rarity=RARE).grade == 0
     assert Bench().score(CALM + STRONG - 0.01, rarity=RARE - 0.01).grade == 0
+
+
+def test_a_value_that_wandered_far_out_takes_a_stronger_score() -> None:
+    """In which the threshold says so; what lasts takes no more."""
+    bench = Bench()
+    threshold = bench.score(CALM, wandered=True).threshold
+    assert threshold == pytest.approx(CALM + STRONG + WANDERED)
+    assert bench.score(CALM + STRONG + WANDERED - 0.01, wandered=True).grade == 0
+    assert Bench().score(CALM + STRONG + WANDERED + 0.01, wandered=True).grade > 0
+    grades = [Bench().score(CALM + STRONG + 0.01, wandered=wandered).grade for wandered in (False, True)]
+    assert grades[0] > grades[1] == 0
+    bench.wait(48)
+    assert any(bench.score(CALM + 2 * LASTING, wandered=True).grade > 0 for _ in range(24))
 
 
 def test_scores_that_last_alarm_at_a_lower_level() -> None:

@@ -38,20 +38,20 @@ class Bench:
         for index, record in enumerate(self.metric):
             freeze_scale(record["transform"], rows[:, index], len(rows), True, *ROOM)  # noqa: FBT003 - kernels have no keywords
 
-    def enter(self, rows: NDArray[np.float64], start: int = 0) -> list[bool]:
-        """Push rows an hour apart; return which were novel."""
-        novel = []
+    def enter(self, rows: NDArray[np.float64], start: int = 0) -> list[float]:
+        """Push rows an hour apart; return how far out they lay."""
+        reaches = []
         for offset, row in enumerate(rows):
             slot = slots_of(RHYTHM, np.array([(start + offset + 1) * INTERVAL_MS]))[0]
             turn_to(self.ring, RHYTHM, 0, self.moment, self.metric, slot)
-            found = [False]
+            found = [0.0]
             for record, value in zip(self.metric, row, strict=True):
                 span = record["season"]
                 if not np.isnan(value):
                     found.append(push(record["transform"], span["past_low"], span["past_high"], value))
                     enter(span, value)
-            novel.append(any(found))
-        return novel
+            reaches.append(max(found))
+        return reaches
 
     def point(self) -> NDArray[np.float32]:
         point = np.full(5 * len(self.metric), np.nan, np.float32)
@@ -89,12 +89,14 @@ def test_the_residual_is_how_far_outside_yesterdays_range() -> None:
     assert bench.columns["feature"][0, 4] == pytest.approx(bench.columns["residuals"][0].mean())
 
 
-def test_a_value_is_novel_beyond_a_twentieth_of_the_range() -> None:
-    """Of all values seen; the first one is not, and after equal ones any other is."""
+def test_a_value_is_as_far_out_as_it_is_from_the_farther_end_of_all_before() -> None:
+    """In units of their range; the first one is not, and after equal ones any other is infinitely far out."""
     bench = Bench()
-    rows = np.array([[5.0], [5.0], [6.0], [5.5], [6.04], [6.1], [4.96], [4.9], [-90.0]])
-    novel = bench.enter(rows)
-    assert novel == [False, False, True, False, False, True, False, True, True]
+    rows = np.array([[5.0], [5.0], [6.0], [5.5], [5.9], [6.04], [4.96], [-95.0]])
+    expected = [0.0, 0.0, np.inf, 0.5, 0.9, 1.04, 1.04 / 1.04 + 0.04 / 1.04, 101.04 / 1.08]
+    np.testing.assert_allclose(bench.enter(rows), expected)
+    high = Bench()
+    assert high.enter(np.array([[1e300], [-1e300], [1e300]])) == [0.0, np.inf, 1.0]
 
 
 def test_every_column_has_its_own_scale() -> None:

@@ -52,6 +52,7 @@ CHANGES: dict[str, Change] = {
     "alarms that last": without_rule(lasting=inf),
     "alarms that rare values support": without_rule(supported=inf),
     "alarms that departures from the routine make": without_rule(departed=inf),
+    "higher bar for values that wandered": without_rule(wandered=0.0),
     "higher bars of the young": without_rule(youth=0.0),
     "rest after an alarm": without_rule(rests=False),
     "echo of the last alarm": without_rule(uses_echo=False),

@@ -21,6 +21,10 @@ DEPARTED = 0.25
 """How far beyond the record a departure makes an alarm, in units of the record: noise of whatever kind soon has a
 record that it hardly ever exceeds by a quarter."""
 
+WANDERED = 0.5
+"""What the bar of a strong score is higher by for a value that has wandered: it is far out, and got there by steps as
+usual. Noise that swings for long comes to new extremes now and then, and they score high."""
+
 YOUTH = 1.2
 """What all bars are higher by at first, falling to 0 in days (see `pace.py`): the sample is small, the long means have
 hardly moved, and much looks unusual."""
@@ -34,8 +38,8 @@ class Bars(NamedTuple):
 
     Attributes
     ----------
-    strong, lasting, supported, departed, youth
-        See the constants; inf turns one off, 0 the youth.
+    strong, lasting, supported, departed, wandered, youth
+        See the constants; inf turns one off, 0 what values that wandered take more, and the youth.
     fatigue_step
         What an alarm adds to all bars for two weeks.
     uses_echo, uses_season, uses_novelty
@@ -53,6 +57,7 @@ class Bars(NamedTuple):
     lasting: float = LASTING
     supported: float = SUPPORTED
     departed: float = DEPARTED
+    wandered: float = WANDERED
     youth: float = YOUTH
     fatigue_step: float = FATIGUE_STEP
     weekly_budget: float = UNLIMITED
@@ -79,5 +84,6 @@ def bars_of(sensitivity: float, weekly_budget: float = UNLIMITED) -> Bars:
         lasting=factor * LASTING,
         supported=factor * SUPPORTED,
         departed=factor * DEPARTED,
+        wandered=factor * WANDERED,
         weekly_budget=weekly_budget,
     )

@@ -20,10 +20,10 @@ class Desk(NamedTuple):
         Cleaned values of the row at hand, float64, shape (n_metrics,).
     panel
         What the predictors say, float64, shape (6,).
-    novel
-        Whether one of the values is novel, bool, shape (1,).
-    rarity
-        How rarely values fall so far outside their bands, float64, shape (1,).
+    reach
+        How far out one of the values lies at most (see `transform.push`), float64, shape (1,).
+    excess, rarity
+        How far values fall outside their bands, 0 inside them, and how rarely by so much, float64, shape (1,).
     times, usual, kind
         How many times its record each metric departs from its routine, what the routine says, float64, and what
         departed, uint8, shape (n_metrics,).
@@ -39,7 +39,8 @@ class Desk(NamedTuple):
 
     row: NDArray[np.float64]
     panel: NDArray[np.float64]
-    novel: NDArray[np.bool_]
+    reach: NDArray[np.float64]
+    excess: NDArray[np.float64]
     rarity: NDArray[np.float64]
     times: NDArray[np.float64]
     usual: NDArray[np.float64]
@@ -59,7 +60,8 @@ def make_desk(models: Models) -> Desk:
     return Desk(
         np.empty(n_metrics),
         np.empty(N_PREDICTORS),
-        np.zeros(1, np.bool_),
+        np.zeros(1),
+        np.zeros(1),
         np.zeros(1),
         np.zeros(n_metrics),
         np.zeros(n_metrics),

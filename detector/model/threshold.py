@@ -1,9 +1,9 @@
 """From a forest's score to an alarm, its grade and the confidence in it.
 
 A score is discounted by what was usual and by what was seen a season ago at this time. What is left makes an alarm
-when it is strong, when it lasts and that has not been told yet, or when a value fell outside its band as it rarely
-does; and it must stand out from the alarms before it. Whatever the score, values that depart from their routine as
-never before make one. Knows scores and times, neither values nor the forest.
+when it is strong (more so where a value only wandered far out), when it lasts and that has not been told yet, or when a
+value fell outside its band as it rarely does; and it must stand out from the alarms before it. Whatever the score,
+values that depart from their routine as never before make one. Knows scores and times, neither values nor the forest.
 """
 
 from typing import NamedTuple
@@ -63,6 +63,27 @@ window, what alarms have left, the level of the bars under a budget, end of the 
 calm, and whether what lasts has had its alarm."""
 
 
+class Witness(NamedTuple):
+    """What is known of a row beside its score.
+
+    Attributes
+    ----------
+    novel
+        Whether a value left everything seen so far: yesterday's scores do not excuse it.
+    rarity
+        How rarely values fall so far outside their bands, 0 inside them.
+    departure
+        How many times the record values depart from their routine, 0 if that is not known.
+    wandered
+        Whether a value is far out and got there by steps as usual.
+    """
+
+    novel: bool
+    rarity: float
+    departure: float
+    wandered: bool
+
+
 class Verdict(NamedTuple):
     """What one score means.
 
@@ -111,27 +132,21 @@ def judge(
     rest_ms: int,
     time_ms: int,
     score: float,
-    novel: bool,  # noqa: FBT001 - kernels have no keywords
-    rarity: float,
-    departure: float,
+    witness: Witness,
 ) -> Verdict:
     """Return what a score means, and enter it into the memory of scores and alarms.
 
-    `past_top_score` is the highest score a season ago, 0 if none. `novel` says that a value left everything seen so
-    far: yesterday's scores do not excuse it. `rarity` says how rarely values fall so far outside their bands,
-    `departure` how many times the record they depart from their routine, 0 if that is not known. No alarm follows
-    another within `rest_ms`.
+    `past_top_score` is the highest score a season ago, 0 if none. No alarm follows another within `rest_ms`.
     """
     _fade(alarm, pace, time_ms)
-    usual = _usual(alarm, bars, past_top_score, score, novel)
+    usual = _usual(alarm, bars, past_top_score, score, witness.novel)
     is_meant = alarm["n_scores"] >= MEANT_AFTER
     before = alarm["lasting"]
     if is_meant:
         alarm["lasting"] += pace.lasting_weight * (score - usual - before)
     rested = _has_rested(alarm, bars, rest_ms, time_ms)
     height = height_of(alarm["level"], bars.weekly_budget)
-    bar = height * (min(bars.supported, bars.strong) if rarity >= RARE else bars.strong)
-    bar += _youth(alarm, bars, pace.youth_windows)
+    bar = height * _single_bar(bars, witness) + _youth(alarm, bars, pace.youth_windows)
     lasting_bar = height * bars.lasting
     was_told = alarm["told"]
     _note_course(alarm, bars, lasting_bar, rested, time_ms)
@@ -142,8 +157,8 @@ def judge(
     needed = alarm["echo"] + alarm["fatigue"]
     # Records are a memory of their own: neither echo nor fatigue nor youth count.
     least = 1.0 + height * bars.departed
-    departed = departure >= least
-    strength = np.log(departure / least) if departed else -np.inf
+    departed = witness.departure >= least
+    strength = np.log(witness.departure / least) if departed else -np.inf
     if surplus >= needed:
         strength = max(strength, surplus)
     grade, trust, lasted_ms = 0.0, 1.0, 0
@@ -179,6 +194,13 @@ def _usual(
     if bars.uses_season and not (novel and bars.uses_novelty):
         usual = max(usual, past_top_score)
     return float(usual)
+
+
+@inner
+def _single_bar(bars: Bars, witness: Witness) -> float:
+    """Return what a discounted score takes to make an alarm by itself."""
+    strong = bars.strong + bars.wandered if witness.wandered else bars.strong
+    return min(bars.supported, strong) if witness.rarity >= RARE else strong
 
 
 @inner

@@ -24,8 +24,11 @@ SPANS = (1, SHORT, MEDIUM, LONG)
 N_COLUMNS = 5
 VALUE, SHORT_MEAN, MEDIUM_MEAN, LONG_MEAN, RESIDUAL_MEAN = range(N_COLUMNS)
 
-NOVELTY_MARGIN = 0.05
-"""A value is novel when it leaves everything seen so far by more than this share of that range."""
+NOVEL = 1.05
+"""A value that lies so far out is novel: it leaves everything seen so far by more than a twentieth of that range."""
+
+FAR_OUT = 0.9
+"""A value that lies so far out is in the outermost tenth of everything seen so far, or beyond."""
 
 MAX_VALUE = 1e300
 """Larger values are taken for this one, so that sums of a window of them stay finite."""
@@ -171,15 +174,18 @@ def _deviation(values: NDArray[np.float64], n_values: int) -> float:
 
 
 @inner
-def push(columns: Record, past_low: float, past_high: float, value: float) -> bool:
-    """Enter a value that is not missing; return whether it is novel.
+def push(columns: Record, past_low: float, past_high: float, value: float) -> float:
+    """Enter a value that is not missing; return how far out it lies.
+
+    That is its distance from the farther end of all values seen so far, in units of their range: 0.5 in its middle,
+    1 at either end, more beyond. 0 of the first value, and of one that equals all before it.
 
     The range a season ago is (inf, -inf) where there was none. A missing value is not entered: the columns of its
     metric stay what they were.
     """
     skew = columns["skew"]
     value = straightened(skew, value)
-    novel = _is_novel(value, columns["lowest"], columns["highest"])
+    reach = _reach(value, columns["lowest"], columns["highest"])
     columns["lowest"] = min(columns["lowest"], value)
     columns["highest"] = max(columns["highest"], value)
     residual = 0.0
@@ -192,13 +198,17 @@ def push(columns: Record, past_low: float, past_high: float, value: float) -> bo
     columns["pushed"] = pushed + 1
     columns["last"] = value
     _describe(columns, pushed)
-    return novel
+    return reach
 
 
 @inner
-def _is_novel(value: float, lowest: float, highest: float) -> bool:
-    margin = NOVELTY_MARGIN * (highest - lowest)
-    return lowest <= highest and (value > highest + margin or value < lowest - margin)
+def _reach(value: float, lowest: float, highest: float) -> float:
+    farther = max(value - lowest, highest - value)
+    if lowest > highest or farther == 0.0:
+        return 0.0
+    if lowest == highest:
+        return np.inf
+    return float(farther / (highest - lowest))
 
 
 @inner

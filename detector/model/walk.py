@@ -27,8 +27,8 @@ from detector.model.skew import straightened
 from detector.model.state import Models, forget_waiting, restart
 from detector.model.surprise import excess_of, rarity_of
 from detector.model.tell import tell
-from detector.model.threshold import Verdict, confidence, judge
-from detector.model.transform import N_COLUMNS, clean, freeze_scale, push, write_columns
+from detector.model.threshold import Verdict, Witness, confidence, judge
+from detector.model.transform import FAR_OUT, N_COLUMNS, NOVEL, clean, freeze_scale, push, write_columns
 from detector.model.verdicts import ScoredBlock
 from detector.model.week import turn_to_hour, widened
 
@@ -280,6 +280,7 @@ def _expect(
             desk.kind[metric] = departure.kind
     record = models.model[model]
     season = record["season"]
+    desk.excess[0] = excess
     desk.rarity[0] = rarity_of(record["surprise"], excess - season["past_top_excess"])
     season["top_excess"] = max(season["top_excess"], excess)
 
@@ -311,7 +312,7 @@ def _enter_columns(
     has_past: bool,  # noqa: FBT001 - kernels have no keywords
 ) -> None:
     """Enter a row into the columns; without a past it is compared with no season."""
-    desk.novel[0] = False
+    desk.reach[0] = 0.0
     for metric in range(desk.row.shape[0]):
         record, value = models.metric[model, metric], desk.row[metric]
         columns, span = record["transform"], record["season"]
@@ -319,7 +320,7 @@ def _enter_columns(
             low, high = (span["past_low"], span["past_high"]) if has_past else (np.inf, -np.inf)
             if has_past and plan.parts.has_week:
                 low, high = widened(record["week"], low, high, value)
-            desk.novel[0] |= push(columns, low, high, value)
+            desk.reach[0] = max(desk.reach[0], push(columns, low, high, value))
         if plan.shingle_size > 0:
             push_shingle(models.shingle, model, metric, columns["last"], columns["pushed"])
 
@@ -356,8 +357,7 @@ def _second_half(
         return
     course = models.model[model]["course"]
     score = score_keeping(models.forest, model, desk.scratch, ahead)
-    departure = _largest(desk.times)
-    verdict = _judge(models, plan, pace, model, time_ms, score, desk.rarity[0], departure, True, desk)  # noqa: FBT003
+    verdict = _judge(models, plan, pace, model, time_ms, score, _witness(desk), True)  # noqa: FBT003
     scored.status[window, place] = SCORED
     scored.score[window, place] = score
     scored.grade[window, place] = verdict.grade
@@ -401,18 +401,20 @@ def _catch_up(
         time_ms = models.waiting.times_ms[model, index]
         score = score_keeping(models.forest, model, desk.scratch, nobody)
         # They were compared with bands and routines when they came; only what the last one is like is at hand.
-        _judge(models, plan, pace, model, time_ms, score, 0.0, 0.0, is_replay, desk)
+        witness = Witness(desk.reach[0] > NOVEL, 0.0, 0.0, False)  # noqa: FBT003
+        _judge(models, plan, pace, model, time_ms, score, witness, is_replay)
         take_kept(models.forest, model, desk.scratch, pace.time_decay)
     return False
 
 
 @inner
-def _largest(times: NDArray[np.float64]) -> float:
-    """Return the largest departure. The method of arrays would count references."""
-    largest = 0.0
-    for metric in range(times.shape[0]):
-        largest = max(largest, times[metric])
-    return largest
+def _witness(desk: Desk) -> Witness:
+    """Return what is known of the row at hand beside its score."""
+    reach, departure = desk.reach[0], 0.0
+    # The methods of arrays would count references.
+    for metric in range(desk.times.shape[0]):
+        departure = max(departure, desk.times[metric])
+    return Witness(reach > NOVEL, desk.rarity[0], departure, reach >= FAR_OUT and desk.excess[0] == 0.0)
 
 
 @inner
@@ -423,26 +425,14 @@ def _judge(
     model: int,
     time_ms: int,
     score: float,
-    rarity: float,
-    departure: float,
+    witness: Witness,
     has_past: bool,  # noqa: FBT001 - kernels have no keywords
-    desk: Desk,
 ) -> Verdict:
     """Judge a score, and enter it into the season; a row that catches up has neither past nor place in it."""
     moment = models.model[model]["season"]
     past = moment["past_top_score"] if has_past else 0.0
-    verdict = judge(
-        models.model[model]["alarm"],
-        past,
-        pace,
-        plan.bars,
-        plan.rhythm.rest_ms,
-        time_ms,
-        score,
-        desk.novel[0],
-        rarity,
-        departure,
-    )
+    alarm, rest_ms = models.model[model]["alarm"], plan.rhythm.rest_ms
+    verdict = judge(alarm, past, pace, plan.bars, rest_ms, time_ms, score, witness)
     if has_past:
         moment["top_score"] = max(moment["top_score"], score)
     return verdict
