@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from benchmarks.forest_threads import compare_threads
 from benchmarks.forests import CASES, N_STREAMS, Case, Java, Krcf, Ours, Peer, Rrcf, Streams, note, streams_of
@@ -31,11 +32,23 @@ HOT_POINTS = 1000
 COLD_CACHES = 4
 """Our models together are this many times the last-level cache, and more; the peers' are larger still."""
 
+MEMORY_SHARE = 0.6
+"""Of the free memory, for the models of all libraries: of processors with a very large cache there are fewer models."""
+
 
 def last_level_cache() -> int:
     """Return the bytes of the largest cache the system reports, at least 8 MB."""
     found = Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")
     return max([8 << 20, *(int(path.read_text().strip().removesuffix("K")) << 10 for path in found)])
+
+
+def n_cold_models(case: Case) -> int:
+    """Return how many models each library has when they are cold."""
+    own = model_bytes(case.shape)
+    # What both peers take was measured: a box of two floats a column, and 27 bytes, a point of a tree.
+    theirs = case.shape.n_trees * case.shape.sample_size * (8 * case.shape.n_columns + 27)
+    fitting = MEMORY_SHARE * psutil.virtual_memory().available / (own + 2 * theirs)
+    return int(min(COLD_CACHES * last_level_cache() // own + 64, fitting))
 
 
 def rates(
@@ -67,7 +80,9 @@ def report(case: Case, kind: str, peers: Sequence[Peer], found: list[list[float]
 
 def compare(case: Case, streams: Streams) -> None:
     """Measure score and update, hot and cold."""
-    n_models = COLD_CACHES * last_level_cache() // model_bytes(case.shape) + 64
+    n_models = n_cold_models(case)
+    together = n_models * model_bytes(case.shape) / last_level_cache()
+    line("forest", case.name, "cold_models_in_last_level_caches", "x", [together])
     note(f"{case.name}: filling {n_models} models of each library")
     java = Java(case, streams, n_models)
     peers: list[Peer] = [Ours(case, streams, n_models), Krcf(case, streams, n_models), java]

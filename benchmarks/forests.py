@@ -191,7 +191,15 @@ class Java:
         sizes = (*streams.shape, case.shape.n_trees, case.shape.sample_size, n_models, N_TRAIN)
         source = Path(__file__).with_name("ForestPeer.java")
         jars = Path(spec.origin).parent / "lib" / "*"
-        command = ["java", "-Xmx6g", "-XX:+UseSerialGC", "-cp", str(jars), str(source), str(table)]
+        command = [
+            "java",
+            "-XX:MaxRAMPercentage=45",
+            "-XX:+UseSerialGC",
+            "-cp",
+            str(jars),
+            str(source),
+            str(table),
+        ]
         self.process = subprocess.Popen(
             [*command, *map(str, sizes)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
