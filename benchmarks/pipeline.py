@@ -18,11 +18,10 @@ import sys
 from collections.abc import Callable
 from itertools import count
 
-import structlog
-
 from benchmarks.entities import MINUTE_MS, START_MS, clone, learnt
 from benchmarks.entities import detector as detector_of
 from benchmarks.path import Bench
+from benchmarks.report import log_elsewhere
 from detector.configuration.config import DetectorConfig
 from detector.job import Job
 from detector.memory import Memory
@@ -215,8 +214,7 @@ def main() -> None:
     )
     parser.add_argument("--heap", default=HEAP)
     options = parser.parse_args()
-    # Standard output is for figures.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    log_elsewhere()
     warm_up()
     with EmbeddedNode(heap=options.heap, jvm_flags=PRODUCTION, settings=BREAKER) as node:
         warm_up_node(node)

@@ -6,8 +6,16 @@ is compared `peer`, `theirs` and `ratio` (above 1 always means that ours is bett
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from statistics import median
+
+import structlog
+
+
+def log_elsewhere() -> None:
+    """Send the service's log to standard error: standard output is for measurements."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 def line(

@@ -9,18 +9,16 @@ keeps, and the seconds a poll takes. The first tenth is the peer: after it each 
 
 import argparse
 import gc
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import psutil
-import structlog
 
 from benchmarks.entities import MINUTE_MS, START_MS, SourceIndex
 from benchmarks.entities import detector as detector_of
-from benchmarks.report import line
+from benchmarks.report import line, log_elsewhere
 from detector.commands.connection import build_stores
 from detector.present import Present
 from detector.runner import SETTLE_MS, Runner
@@ -86,8 +84,7 @@ def main() -> None:
     parser.add_argument("--ticks", type=int, default=10_000)
     parser.add_argument("--entities", type=int, default=20)
     options = parser.parse_args()
-    # Standard output is for figures.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    log_elsewhere()
     with EmbeddedNode() as node:
         first: Usage | None = None
         for part, usage in enumerate(usages(node.url, options.ticks, options.entities), 1):

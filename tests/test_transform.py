@@ -8,6 +8,7 @@ from detector.model.season import MOMENT, allocate_ring, enter, reset_season, rh
 from detector.model.shingle import allocate_shingle, push_shingle, reset_shingle, write_shingle
 from detector.model.state import METRIC
 from detector.model.transform import (
+    NOVEL,
     clean,
     freeze_scale,
     push,
@@ -93,10 +94,18 @@ def test_a_value_is_as_far_out_as_it_is_from_the_farther_end_of_all_before() -> 
     """In units of their range; the first one is not, and after equal ones any other is infinitely far out."""
     bench = Bench()
     rows = np.array([[5.0], [5.0], [6.0], [5.5], [5.9], [6.04], [4.96], [-95.0]])
-    expected = [0.0, 0.0, np.inf, 0.5, 0.9, 1.04, 1.04 / 1.04 + 0.04 / 1.04, 101.04 / 1.08]
+    expected = [0.0, 0.0, np.inf, 0.5, 0.9, 1.04, 1.08 / 1.04, 101.04 / 1.08]
     np.testing.assert_allclose(bench.enter(rows), expected)
     high = Bench()
     assert high.enter(np.array([[1e300], [-1e300], [1e300]])) == [0.0, np.inf, 1.0]
+
+
+def test_a_value_is_novel_beyond_a_twentieth_of_the_range() -> None:
+    """Of all values seen; the first one is not, and after equal ones any other is."""
+    bench = Bench()
+    rows = np.array([[5.0], [5.0], [6.0], [5.5], [6.04], [6.1], [4.96], [4.9], [-90.0]])
+    novel = [reach > NOVEL for reach in bench.enter(rows)]
+    assert novel == [False, False, True, False, False, True, False, True, True]
 
 
 def test_every_column_has_its_own_scale() -> None:
