@@ -7,20 +7,15 @@ on three shards that are searched by several threads: reading a window twice nee
 import math
 import random
 from collections.abc import Iterator
-from functools import cache
-from itertools import chain, count
+from itertools import chain
 from typing import Any
 
 from opensearchpy import OpenSearch, helpers
-
-from detector.roster import partition_of
 
 WINDOW_MS = 5 * 86_400_000
 START_MS = 1_706_745_600_000 // WINDOW_MS * WINDOW_MS
 N_HISTORY = 45
 NEWCOMERS_STAY = 5
-PARTS = 8
-"""All hosts belong to the first so many of the 64 partitions: one process's share of the work."""
 
 SETTINGS = {
     "number_of_shards": 3,
@@ -48,14 +43,6 @@ def detector_json(index: str, name: str, percent: float = 90) -> dict[str, Any]:
         "detection_interval": {"period": {"interval": 120, "unit": "Hours"}},
         "history": N_HISTORY,
     }
-
-
-@cache
-def host(name: str) -> str:
-    """Return a host of that name with a number that brings it into one of the first partitions."""
-    return next(
-        each for each in (f"{name}-{number}" for number in count()) if partition_of((each,), 64) < PARTS
-    )
 
 
 def end_ms(window: int) -> int:
@@ -86,7 +73,7 @@ class Arrivals:
 
     def arrive_late(self, window: int) -> None:
         """Index more documents of a window: who reads it later sees other values."""
-        self._index(window, {host("always"): [self._value(window, host("always")) + 5]})
+        self._index(window, {"always": [self._value(window, "always") + 5]})
 
     def was_there(self, window: int, name: str, mean: float, count: int) -> bool:
         """Say whether this is what the documents said of a host after one of the arrivals."""
@@ -103,7 +90,7 @@ class Arrivals:
 
     def _value(self, window: int, name: str) -> float:
         level = 10 * (hash_of(name) % 7 + 1)
-        spike = 60 if name == host("spiking") and window % 20 == 13 else 0
+        spike = 60 if name == "spiking" and window % 20 == 13 else 0
         return level + 3 * math.sin(window / 9) + self._draw.gauss(0, 0.7) + spike
 
     def _index(self, window: int, documents: dict[str, list[float]]) -> None:
@@ -125,9 +112,9 @@ def hash_of(name: str) -> int:
 
 def _hosts(window: int) -> Iterator[str]:
     """Three that always report, one that pauses, and every third window a newcomer that stays for a while."""
-    yield from map(host, ("always", "spiking", "calm"))
+    yield from ("always", "spiking", "calm")
     if window // 4 % 2 == 0:
-        yield host("pausing")
+        yield "pausing"
     for first in range(window - NEWCOMERS_STAY + 1, window + 1):
         if first > 0 and first % 3 == 0:
-            yield host(f"new-{first}")
+            yield f"new-{first}"

@@ -30,8 +30,8 @@ class Followed:
 class JournalTwin:
     """Follows the journal of a prefix and writes its own results under another one."""
 
-    def __init__(self, client: OpenSearch, prefix: str, arrivals: Arrivals, n_logs: int = 64) -> None:
-        self._client, self._arrivals, self._n_logs = client, arrivals, n_logs
+    def __init__(self, client: OpenSearch, prefix: str, arrivals: Arrivals) -> None:
+        self._client, self._arrivals = client, arrivals
         self._prefix, self._own_prefix = prefix, f"{prefix}-twin"
         self._torn, self._own = stores_of(client, prefix), stores_of(client, self._own_prefix)
         self._followed: dict[tuple[str, int], Followed] = {}
@@ -70,9 +70,7 @@ class JournalTwin:
             # The generations before are over; their models would fill the memory in a soak.
             self.forget(registration.detector_id)
             job = Job(DetectorConfig.model_validate(registration.configuration), registration)
-            self._followed[key] = Followed(
-                job, [job.empty_partition(log) for log in job.logs[: self._n_logs]]
-            )
+            self._followed[key] = Followed(job, [job.empty_partition(log) for log in job.logs])
         return self._followed[key]
 
     def _checked(self, partition: Partition, entry: JournalEntry) -> set[tuple[int, str]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from arrivals import PARTS, Arrivals, detector_json, end_ms
+from arrivals import Arrivals, detector_json, end_ms
 from journal_twin import JournalTwin
 from opensearchpy import OpenSearch
 from warm import DONE, KILLED, Warm
@@ -125,7 +125,7 @@ def range_of(client: OpenSearch, node_url: str, index_prefix: str, warm: Warm) -
 
     def make(fault: str | None = None) -> Range:
         arrivals = Arrivals(client, f"{index_prefix}-source")
-        twin = JournalTwin(client, index_prefix, arrivals, PARTS)
+        twin = JournalTwin(client, index_prefix, arrivals)
         made = Range(warm, node_url, index_prefix, arrivals, twin, fault)
         for _ in range(5):
             made.next_window()

@@ -15,7 +15,6 @@ import traceback
 from dataclasses import replace
 from typing import Any, Self
 
-from arrivals import PARTS
 from faults import Fuse, breaking
 from opensearchpy import OpenSearch
 from streams import stores_of
@@ -63,7 +62,7 @@ def follow(order: dict[str, Any], fuse: Fuse) -> None:
     now_ms = order["now_ms"]
     with OpenSearch(order["url"], timeout=60) as client:
         stores = planted(breaking(stores_of(client, order["prefix"]), fuse, spared=READS), order.get("fault"))
-        job = open_job(config, stores, now_ms, order["start_ms"], share=frozenset(range(PARTS)))
+        job = open_job(config, stores, now_ms, order["start_ms"])
         detector.poll.poll(job, stores, now_ms)
         save_checkpoints(job, stores.checkpoints, every_entries=order["save_every"])
 
