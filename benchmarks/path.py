@@ -37,7 +37,7 @@ P = ParamSpec("P")
 
 STEPS = (
     (Search, "body", "query"),
-    (detector.poll, "read_windows", "parse"),
+    (detector.poll, "read_block", "parse"),
     (detector.poll, "read_history", "parse"),
     (detector.poll, "_journal", "journal"),
     (Journal, "append", "journal"),

@@ -265,12 +265,17 @@ class Job:
             number = self._partition_of[entity] = partition_of(entity, self.n_partitions)
         return number
 
+    def is_committed(self, partition: Partition) -> bool:
+        """Whether the marker of a partition says of all its models have seen that its documents stand."""
+        standing = self.markers.get(partition.log)
+        return partition.done.sequence <= (standing.sequence if standing else 0)
+
     def next_markers(self) -> list[Marker]:
         """Return the markers of the partitions that are further than their marker says."""
         moved = []
         for partition in self.partitions:
-            standing = self.markers.get(partition.log)
-            if partition.done.sequence > (standing.sequence if standing else 0):
+            if not self.is_committed(partition):
+                standing = self.markers.get(partition.log)
                 moved.append(Marker(partition.log, *partition.done, standing.version if standing else None))
         return moved
 

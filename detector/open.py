@@ -72,7 +72,10 @@ def is_current(job: Job, stores: Stores) -> bool:
         When another process has registered other settings since: of two files under one name the later one counts.
     """
     standing = stores.detectors.find(job.detector_id)
-    if standing is None or standing == job.registration:
+    if standing is None:
+        # Our indices were deleted, and what is in memory belongs to a journal that is gone.
+        return False
+    if standing == job.registration:
         return True
     if standing.configuration != job.registration.configuration:
         msg = (

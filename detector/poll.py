@@ -14,7 +14,7 @@ import structlog
 from detector.job import Job
 from detector.journal_entry import JournalEntry
 from detector.partition import Partition
-from detector.read import read_history, read_windows
+from detector.read import read_block, read_history
 from detector.resume import resume
 from detector.rotate import make_room, rotate
 from detector.save import prune_journal, save_checkpoints
@@ -93,17 +93,20 @@ def poll(
         end_times_ms = job.next_windows(now_ms)
         if not end_times_ms.size or should_stop():
             break
-        block = job.own_part(read_windows(job, stores.search, end_times_ms))
+        block = job.own_part(read_block(job, stores.search, end_times_ms))
         history = read_history(job, stores.search, block)
         if history is not None:
             _journal(job, stores, history, Partition.history_entry, now_ms)
+            if job.lost:
+                # Another process was faster, perhaps with fewer entities: the history of the others is still to come.
+                continue
             _settle(job, stores, now_ms, report)
         _journal(job, stores, block, Partition.windows_entry, now_ms)
         _settle(job, stores, now_ms, report)
         save_checkpoints(job, stores.checkpoints)
         rotate(job, stores.checkpoints)
         prune_journal(job, stores.journal, now_ms)
-        report.windows += len(end_times_ms)
+        report.windows += len(block.end_times_ms)
         on_progress(report)
     if not report.windows and job.is_behind and not should_stop():
         rotate(job, stores.checkpoints)

@@ -61,7 +61,11 @@ class Present:
         with self._lock:
             wall_ms, steady_s = self._wall_ms(), self._steady_s()
             if self._measured is None or self._is_stale(*self._measured, wall_ms, steady_s):
-                difference_ms = wall_ms - self._cluster_ms()
+                cluster_ms = self._cluster_ms()
+                if self._steady_s() - steady_s > JUMP_S:
+                    # The answer took its time: a moment from before it would make this host seem less ahead.
+                    wall_ms, steady_s = self._wall_ms(), self._steady_s()
+                difference_ms = wall_ms - cluster_ms
                 self._tell(difference_ms / 1000)
                 self.ahead_ms = max(0, difference_ms)
                 self._measured = wall_ms, steady_s

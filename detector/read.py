@@ -10,42 +10,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.job import Job
+from detector.job import ROWS_PER_BLOCK, Job
 from detector.roster import Entity
 from detector.silence import NOT_ASKED
 from detector.stores import Search
-from features.block import FeatureBlock, parse_pages
+from features.block import FeatureBlock, Page, parse_first, parse_pages
 from features.query import build_query, entities_per_query, windows_per_request
 
 WINDOWS_PER_REQUEST = 2_000
 """Most windows a request: how many raw documents are behind them is not known, and a request has a time limit."""
 
 
-def read_windows(
-    job: Job, search: Search, end_times_ms: NDArray[np.int64], entities: Sequence[Entity] | None = None
-) -> FeatureBlock:
-    """Return the features of consecutive windows, of all entities or of some.
+def read_block(job: Job, search: Search, end_times_ms: NDArray[np.int64]) -> FeatureBlock:
+    """Return the features of all entities in the first of some consecutive windows, one at least.
+
+    How many windows make a block is known only when it is known whose they are: after a roll-out more entities than
+    ever may be in them.
 
     Parameters
     ----------
     end_times_ms
         int64, shape (n_windows,), ascending.
-    entities
-        Only these; None for all.
     """
+    pages = _pages(job, search, end_times_ms)
+    if len(end_times_ms) == 1:
+        return parse_pages(job.source, end_times_ms, pages)
+    return parse_first(job.source, end_times_ms, pages, ROWS_PER_BLOCK)
+
+
+def _pages(
+    job: Job, search: Search, end_times_ms: NDArray[np.int64], entities: Sequence[Entity] | None = None
+) -> Iterator[Page]:
+    """Yield the answers that hold consecutive windows, of all entities or of some."""
     source = job.source
     n_entities = len(entities) if entities is not None else job.n_entities
     step = windows_per_request(n_entities, min(len(end_times_ms), WINDOWS_PER_REQUEST), search.page_size)
     named = search.named(job.detector_id, source.interval.milliseconds)
-
-    def pages() -> Iterator[Mapping[str, Any]]:
-        for first in range(0, len(end_times_ms), step):
-            ends = end_times_ms[first : first + step]
-            start_ms = source.interval.previous(int(ends[0]))
-            body_of = partial(_body, job, start_ms, int(ends[-1]), entities, search.page_size)
-            yield from named.pages(source.indices, body_of)
-
-    return parse_pages(source, end_times_ms, pages())
+    for first in range(0, len(end_times_ms), step):
+        ends = end_times_ms[first : first + step]
+        start_ms = source.interval.previous(int(ends[0]))
+        body_of = partial(_body, job, start_ms, int(ends[-1]), entities, search.page_size)
+        yield from named.pages(source.indices, body_of)
 
 
 def _body(
@@ -75,7 +80,8 @@ def read_history(job: Job, search: Search, block: FeatureBlock) -> FeatureBlock 
         return None
     ends = _history_windows(job, block.end_times_ms, max(first_windows.values()))
     named = len(first_windows) <= entities_per_query(job.source)
-    history = read_windows(job, search, ends, list(first_windows) if named else None)
+    pages = _pages(job, search, ends, list(first_windows) if named else None)
+    history = parse_pages(job.source, ends, pages)
     return _only_before(history, first_windows, job.config.history_windows)
 
 

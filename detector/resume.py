@@ -99,26 +99,33 @@ def _resume_partition(
             _restore(partition, stores.checkpoints, n_groups(marker.n_entities))
             partition.rewind(marker)
         committed = marker.sequence if marker else 0
+        reached = committed if marker else _saved_sequence(stores.checkpoints, name)
         saved = dict(partition.saved_sequences)
         if max(saved.values(), default=0) <= committed:
             documents = list(_replay(job, stores, partition, committed, now_ms))
-            if partition.sequence >= committed:
+            if partition.sequence >= reached:
                 return partition, marker, documents
         if seen == (marker, saved):
-            raise StateLostError(_reason(partition, committed))
+            raise StateLostError(_reason(partition, marker, reached))
         seen = marker, saved
         marker = stores.state.markers([name]).get(name)
 
 
-def _reason(partition: Partition, committed: int) -> str:
+def _saved_sequence(checkpoints: Checkpoints, name: str) -> int:
+    """Return how far a partition without a marker had come that has a checkpoint all the same; else 0."""
+    return max((checkpoint.sequence for checkpoint in checkpoints.load(name, 1)), default=0)
+
+
+def _reason(partition: Partition, marker: Marker | None, reached: int) -> str:
     newest = max(partition.saved_sequences.values(), default=0)
-    if newest > committed:
+    if newest > reached:
         return (
-            f"a checkpoint of {partition.log} is of entry {newest:,}, its commit marker says {committed:,}: an older "
+            f"a checkpoint of {partition.log} is of entry {newest:,}, its commit marker says {reached:,}: an older "
             "marker was put back"
         )
+    says = "its commit marker says" if marker else "its commit marker is gone, and a checkpoint says"
     return (
-        f"the journal of {partition.log} ends at entry {partition.sequence:,}, its commit marker says {committed:,}: "
+        f"the journal of {partition.log} ends at entry {partition.sequence:,}, {says} {reached:,}: "
         "entries are gone that no checkpoint covers"
     )
 

@@ -41,6 +41,7 @@ def _fit(job: Job, checkpoints: Checkpoints, needed_bytes: int, *, kept: int) ->
     awake: list[Partition] = job.awake()
     while len(awake) > kept and job.used_bytes + needed_bytes > job.room_bytes:
         partition = awake.pop(0)
-        save_costly(partition, checkpoints)
+        if job.is_committed(partition):
+            save_costly(partition, checkpoints)
         partition.sleep()
     job.note_memory()

@@ -174,7 +174,7 @@ class Runner:
                 self._stores,
                 now_ms,
                 share=self._share,
-                oldest_ms=None if self._catch_up_ms is None else now_ms - self._catch_up_ms,
+                oldest_ms=self._oldest_ms(now_ms),
                 should_stop=_Slice(self._stopping),
                 on_progress=self._progress,
             )
@@ -182,6 +182,14 @@ class Runner:
             # Opening it again begins a new generation where this one stopped.
             self._job = None
             raise
+
+    def _oldest_ms(self, now_ms: int) -> int | None:
+        """Return the moment up to which windows are not caught up; one that may be read only now is never too old."""
+        if self._catch_up_ms is None:
+            return None
+        return (
+            now_ms - self.config.window_delay_ms - max(self._catch_up_ms, self.config.interval.milliseconds)
+        )
 
     def _share(self) -> frozenset[int]:
         """Return the numbers of the partitions that are this process's."""

@@ -21,12 +21,18 @@ KEEP_JOURNAL_MS = 86_400_000
 PRUNE_EVERY_MS = 3_600_000
 """Time between two looks at the end of the journal."""
 
+PRUNED_AT_ONCE = 10_000
+"""Most entries that one look deletes; when there were so many, the next block looks again."""
+
 
 def save_checkpoints(
     job: Job, checkpoints: Checkpoints, every_entries: int = CHECKPOINT_EVERY_ENTRIES
 ) -> None:
-    """Save the models that have seen `every_entries` journal entries since they were last saved."""
-    awake = (partition for partition in job.partitions if partition.is_awake)
+    """Save the models that have seen `every_entries` journal entries since they were last saved.
+
+    Only of partitions whose documents stand: from a checkpoint that is past its marker they could not be made again.
+    """
+    awake = (each for each in job.partitions if each.is_awake and job.is_committed(each))
     save_groups(checkpoints, [(each, group) for each in awake for group in each.unsaved.due(every_entries)])
 
 
@@ -53,6 +59,8 @@ def prune_journal(job: Job, journal: Journal, now_ms: int) -> None:
     if now_ms - job.pruned_at_ms < PRUNE_EVERY_MS:
         return
     safe = {partition.log: partition.safe_sequence for partition in job.partitions}
-    old = journal.written_before(list(safe), now_ms - KEEP_JOURNAL_MS)
-    journal.delete([(name, sequence) for name, sequence in old if sequence <= safe[name]])
-    job.pruned_at_ms = now_ms
+    old = journal.written_before(list(safe), now_ms - KEEP_JOURNAL_MS, PRUNED_AT_ONCE)
+    spent = [(name, sequence) for name, sequence in old if sequence <= safe[name]]
+    journal.delete(spent)
+    if len(old) < PRUNED_AT_ONCE or not spent:
+        job.pruned_at_ms = now_ms

@@ -17,6 +17,7 @@ from detector.job import Job
 from detector.journal_entry import JournalEntry
 from detector.partition import Partition
 from detector.stores import Results
+from storage.errors import Rejected
 
 log = structlog.get_logger(__name__)
 
@@ -131,8 +132,15 @@ class _Writing:
 
 
 def _write(results: Results, documents: Sequence[Document]) -> list[str]:
-    """Write documents; return why some were refused for good, which are replaced by ones that say so."""
+    """Write documents; return why some were refused for good, which are replaced by ones that say so.
+
+    Where even those are refused it is the index that takes nothing (closed, or never made because the cluster has no
+    room for another shard), and the documents wait for it.
+    """
     refusals = results.save(documents)
-    if refusals:
-        results.save([error_document(documents[refusal.position], refusal.reason) for refusal in refusals])
+    if refusals and results.save(
+        [error_document(documents[each.position], each.reason) for each in refusals]
+    ):
+        msg = f"the result index takes no documents: {refusals[0].reason}"
+        raise Rejected(msg, status=400)
     return [refusal.reason for refusal in refusals]

@@ -39,7 +39,7 @@ class Journal(Protocol):
     def read(self, log: str, after: int) -> Iterator[Entry]:
         """Yield the entries of a log after a sequence number."""
 
-    def written_before(self, logs: Sequence[str], time_ms: int) -> list[tuple[str, int]]:
+    def written_before(self, logs: Sequence[str], time_ms: int, most: int) -> list[tuple[str, int]]:
         """Return log and sequence of some of the oldest entries written before a time."""
 
     def delete(self, entries: Sequence[tuple[str, int]]) -> None:

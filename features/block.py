@@ -4,7 +4,8 @@ The one place where buckets become arrays. Python touches each bucket only to ta
 else is done by column. No I/O and no clock.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ from features.windows import Interval
 
 Page = Mapping[str, Any]
 """One search response."""
+Bucket = dict[str, Any]
+"""What a response says of one entity in one window."""
 Entity = tuple[str, ...]
 """Values of the category fields, in their order; empty for a single stream."""
 
@@ -59,7 +62,37 @@ def parse_pages(source: Source, end_times_ms: NDArray[np.int64], pages: Iterable
     ValueError
         If a bucket belongs to no window, if a value is not a number, or if a response has no aggregation.
     """
-    buckets = [bucket for page in pages for bucket in _buckets(page)]
+    return _block(source, end_times_ms, [*_buckets(pages)])
+
+
+def parse_first(
+    source: Source, end_times_ms: NDArray[np.int64], pages: Iterable[Page], most_rows: int
+) -> FeatureBlock:
+    """Return the block of the first windows: as many as have `most_rows` rows together, one at least.
+
+    A row is a window of an entity, with documents or without: entities that live shortly make many of few buckets. No
+    more pages are asked for than that takes. Parameters and errors are those of `parse_pages`.
+    """
+    names = _names(len(source.category_fields))
+    starts = _starts(end_times_ms, source.interval)
+    buckets: list[Bucket] = []
+    known: set[object] = set()
+    n_known_windows, n_windows = 1, len(end_times_ms)
+    for time_ms, group in groupby(_buckets(pages), key=lambda bucket: bucket["key"][TIME]):
+        found = [*group]
+        with_found = known | {names(bucket["key"]) for bucket in found}
+        row = int(np.searchsorted(starts, time_ms))
+        if row and (row + 1) * len(with_found) > most_rows:
+            n_windows = row
+            break
+        known, n_known_windows = with_found, row + 1
+        buckets += found
+    n_fitting = max(n_known_windows, most_rows // max(1, len(known)))
+    return _block(source, end_times_ms[: min(n_windows, n_fitting)], buckets)
+
+
+def _block(source: Source, end_times_ms: NDArray[np.int64], buckets: list[Bucket]) -> FeatureBlock:
+    """Return the block that some buckets make."""
     keys = [bucket["key"] for bucket in buckets]
     window = _window_of([key[TIME] for key in keys], end_times_ms, source.interval)
     entities, entity = _entity_of(keys, len(source.category_fields))
@@ -72,18 +105,18 @@ def parse_pages(source: Source, end_times_ms: NDArray[np.int64], pages: Iterable
     return FeatureBlock(entities, end_times_ms, values, doc_counts)
 
 
-def _buckets(page: Page) -> list[dict[str, Any]]:
-    """Return the buckets of one page."""
-    if "aggregations" not in page:
-        msg = "the response holds no aggregation, as when a search meets no index at all; check `indices`"
-        raise ValueError(msg)
-    buckets: list[dict[str, Any]] = page["aggregations"][COMPOSITE]["buckets"]
-    return buckets
+def _buckets(pages: Iterable[Page]) -> Iterator[Bucket]:
+    """Yield the buckets of all pages."""
+    for page in pages:
+        if "aggregations" not in page:
+            msg = "the response holds no aggregation, as when a search meets no index at all; check `indices`"
+            raise ValueError(msg)
+        yield from page["aggregations"][COMPOSITE]["buckets"]
 
 
 def _window_of(times_ms: list[int], end_times_ms: NDArray[np.int64], interval: Interval) -> NDArray[np.intp]:
     """Return the row of each bucket from the start of its window; shape (n_buckets,)."""
-    starts = np.array([interval.previous(int(end)) for end in end_times_ms], dtype=np.int64)
+    starts = _starts(end_times_ms, interval)
     times = np.array(times_ms, dtype=np.int64)
     row = np.searchsorted(starts, times)
     known = row < len(starts)
@@ -97,26 +130,31 @@ def _window_of(times_ms: list[int], end_times_ms: NDArray[np.int64], interval: I
     return row
 
 
+def _starts(end_times_ms: NDArray[np.int64], interval: Interval) -> NDArray[np.int64]:
+    """Return the starts of windows; int64, shape (n_windows,)."""
+    return np.array([interval.previous(int(end)) for end in end_times_ms], dtype=np.int64)
+
+
+def _names(n_fields: int) -> Callable[[Mapping[str, Any]], Any]:
+    """Return what takes the category values out of a key: of one field the value itself, of several a tuple."""
+    return itemgetter(*(category_key(k) for k in range(n_fields))) if n_fields else lambda _: ()
+
+
 def _entity_of(
     keys: Sequence[Mapping[str, object]], n_fields: int
 ) -> tuple[tuple[Entity, ...], NDArray[np.intp]]:
     """Return all entities, ascending, and the column of each bucket; shape (n_buckets,)."""
     if n_fields == 0:
         return ((),), np.zeros(len(keys), dtype=np.intp)
-    # Of one name itemgetter gives the value itself, of several a tuple; both can be sorted and be keys.
-    found: list[Any] = list(map(itemgetter(*(category_key(k) for k in range(n_fields))), keys))
-    if found and not _is_text(found[0]):
+    found: list[Any] = list(map(_names(n_fields), keys))
+    # Fields of other types give numbers or booleans, perhaps in some indices only. A set of types is quickly made.
+    if set(map(type, found if n_fields == 1 else chain.from_iterable(found))) - {str}:
         found = list(map(_as_text, found))
     # Within a window a cluster answers in order, so that this sort has little left to do.
     distinct = sorted(dict.fromkeys(found))
     column = {name: k for k, name in enumerate(distinct)}
     entities = tuple(distinct) if n_fields > 1 else tuple((name,) for name in distinct)
     return entities, np.fromiter(map(column.__getitem__, found), dtype=np.intp, count=len(found))
-
-
-def _is_text(found: object) -> bool:
-    """Say whether a value, or each of several, is text; fields of other types give numbers or booleans."""
-    return all(isinstance(value, str) for value in (found if isinstance(found, tuple) else (found,)))
 
 
 def _as_text(found: object) -> object:

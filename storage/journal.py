@@ -64,11 +64,11 @@ class Journal:
             if len(payloads) < READ_AT_ONCE:
                 return
 
-    def written_before(self, logs: Sequence[str], time_ms: int) -> list[tuple[str, int]]:
-        """Return (log, sequence) of the oldest entries of `logs` written before `time_ms`, at most 10,000."""
+    def written_before(self, logs: Sequence[str], time_ms: int, most: int) -> list[tuple[str, int]]:
+        """Return (log, sequence) of the oldest entries of `logs` written before `time_ms`; `most` is 10,000 at most."""
         filters = [{"terms": {"log": list(logs)}}, {"range": {"written_at": {"lt": time_ms}}}]
         body = {
-            "size": 10_000,
+            "size": most,
             "query": {"bool": {"filter": filters}},
             "sort": ["sequence"],
             "_source": ["log", "sequence"],

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from opensearchpy import OpenSearch
+from opensearchpy import OpenSearch, TransportError
 from opensearchpy.helpers import bulk
 
-from features.block import FeatureBlock, parse_pages
+from features.block import FeatureBlock, parse_first, parse_pages
 from features.feature import Feature
 from features.query import build_query
 from features.source import Source
@@ -46,6 +46,38 @@ def bucket(time_ms: int, *entity: object, mean: object = 1.0, doc_count: int = 1
 
 def ends(*minutes: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.array(minutes, dtype=np.int64) * MINUTE
+
+
+def shape_of_first(most_rows: int, *buckets: tuple[int, str]) -> tuple[int, int]:
+    """Return windows and entities of the block that some (window, entity) of ten windows make, one a page."""
+    pages = (page(bucket(window * MINUTE, name)) for window, name in buckets)
+    block = parse_first(source_of("host"), ends(*range(1, 11)), pages, most_rows)
+    return block.doc_counts.shape
+
+
+def test_the_first_windows_make_a_block_of_no_more_rows_than_asked_for() -> None:
+    """Windows without documents count too; a single window is always taken, whole."""
+    assert shape_of_first(20, (0, "a"), (3, "b"), (9, "a")) == (10, 2)
+    assert shape_of_first(19, (0, "a"), (3, "b"), (9, "a")) == (9, 2)
+    assert shape_of_first(12, (0, "a"), (5, "b"), (5, "c"), (6, "a")) == (5, 1)
+    assert shape_of_first(12, (0, "a"), (0, "b"), (0, "c"), (9, "d")) == (4, 3)
+    assert shape_of_first(2, (0, "a"), (0, "b"), (0, "c"), (1, "d")) == (1, 3)
+    assert shape_of_first(2, (4, "a"), (4, "b"), (4, "c")) == (2, 0)
+    assert shape_of_first(7) == (7, 0)
+
+
+def test_no_more_pages_are_asked_for_than_the_first_windows_take() -> None:
+    """The one after a full block has been asked for already, and no other."""
+    asked = []
+
+    def pages() -> Iterable[dict[str, Any]]:
+        for window in range(10):
+            asked.append(window)
+            yield page(bucket(window * MINUTE, f"of {window}"))
+
+    block = parse_first(source_of("host"), ends(*range(1, 11)), pages(), 9)
+    assert block.doc_counts.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    assert asked == [0, 1, 2, 3, 4]
 
 
 def test_pages_become_columns() -> None:
@@ -84,6 +116,16 @@ def test_values_that_are_no_text_become_text() -> None:
     yes, no = True, False
     block = parse_pages(source_of("a", "b"), ends(1), [page(bucket(0, 7, yes), bucket(0, 12, no))])
     assert block.entities == (("12", "false"), ("7", "true"))
+
+
+@pytest.mark.parametrize("codes", [("500", 500), (500, "500")])
+def test_text_and_numbers_side_by_side_are_one_entity(codes: tuple[object, object]) -> None:
+    """As when a field has become a number in newer indices: whichever comes first."""
+    for fields, others in ((("code",), ()), (("code", "host"), ("a",))):
+        buckets = [bucket(k * MINUTE, code, *others, mean=k) for k, code in enumerate(codes)]
+        block = parse_pages(source_of(*fields), ends(1, 2), [page(*buckets)])
+        assert block.entities == (("500", *others),)
+        assert block.values[:, 0, 0].tolist() == [0, 1]
 
 
 def test_a_very_long_name_is_a_name() -> None:
@@ -159,6 +201,21 @@ def read(client: OpenSearch, index: str, source: Source, *, page_size: int) -> F
         pages.append(client.search(index=index, body=body))
         after = pages[-1]["aggregations"]["windows"].get("after_key")
     return parse_pages(source, ends(1, 2, 3), pages)
+
+
+def test_a_field_that_has_become_a_number_is_read(client: OpenSearch, index_prefix: str) -> None:
+    """Text in the older index, numbers in the newer one; only within one window the cluster itself cannot."""
+    for k, kind in enumerate(("keyword", "long")):
+        types = {"t": {"type": "date"}, "code": {"type": kind}}
+        client.indices.create(index=f"{index_prefix}-{k}", body={"mappings": {"properties": types}})
+        client.index(index=f"{index_prefix}-{k}", body={"t": k * MINUTE, "code": "500", "x": k}, refresh=True)
+    block = read(client, f"{index_prefix}-*", source_of("code"), page_size=10)
+    assert block.entities == (("500",),)
+    assert block.values[:2, 0, 0].tolist() == [0, 1]
+    client.index(index=f"{index_prefix}-0", body={"t": MINUTE, "code": "500"}, refresh=True)
+    with pytest.raises(TransportError) as caught:
+        read(client, f"{index_prefix}-*", source_of("code"), page_size=10)
+    assert caught.value.info["error"]["caused_by"]["type"] == "class_cast_exception"
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 10_000])

@@ -1,7 +1,9 @@
 """Several owners of the same partitions: whatever one does between two steps of another changes nothing."""
 
+from dataclasses import replace
+
 import pytest
-from faults import Fuse, breaking
+from faults import Fuse, Killed, breaking
 from streams import MINUTE_MS, START_MS, detector, index_stream, source_index, stores_of, written
 
 from detector.open import ChangedElsewhereError, is_current, open_job
@@ -91,6 +93,49 @@ def test_a_newcomer_that_resumes_while_another_goes_on_reads_a_whole(client, sou
     assert 6 <= n_operations <= N_WINDOWS // 2, "every operation was hit"
     poll(owner, stores, END_MS)
     assert written(client, prefix) == undisturbed
+
+
+class OnlyOne:
+    """A search that finds one host's documents, as one that came a moment earlier would."""
+
+    def __init__(self, search, host):
+        self._search, self._host, self.page_size = search, host, search.page_size
+
+    def named(self, *arguments):
+        return OnlyOne(self._search.named(*arguments), self._host)
+
+    def pages(self, indices, body_of):
+        def restricted(after):
+            body = body_of(after)
+            body["query"]["bool"]["filter"].append({"term": {"host": self._host}})
+            return body
+
+        return self._search.pages(indices, restricted)
+
+
+def test_an_entity_that_another_owner_has_not_seen_yet_still_learns_from_its_history(client, index_prefix):
+    """The other's entry with the history of fewer entities wins, and the other dies: what it lacks is read again."""
+    numbers = (f"host-{number}" for number in range(2, 40))
+    of_one = [name for name in numbers if partition_of((name,), 64) == partition_of(("host-2",), 64)]
+    index = f"{index_prefix}-source"
+    index_stream(client, index, n_hosts=1 + int(of_one[1].partition("-")[2]), n_windows=2)
+    config, now_ms = detector(index), START_MS + MINUTE_MS
+    stores = stores_of(client, f"{index_prefix}-calm")
+    poll(open_job(config, stores, START_MS), stores, now_ms)
+    stores = stores_of(client, f"{index_prefix}-torn")
+    early, late = (open_job(config, stores, START_MS) for _ in range(2))
+    others = frozenset({"read", "load", "markers", "written_before", "delete", "save", "advance"})
+
+    def be_faster():
+        # Killed beside its second entry, the one with the windows.
+        torn = breaking(
+            replace(stores, search=OnlyOne(stores.search, "host-2")), Fuse.raising(3, Killed()), others
+        )
+        with pytest.raises(Killed):
+            poll(early, torn, now_ms)
+
+    poll(late, breaking(stores, Fuse(1, be_faster), others), now_ms)
+    assert written(client, f"{index_prefix}-torn") == written(client, f"{index_prefix}-calm")
 
 
 def test_shares_that_move_between_two_processes_give_the_documents_of_one(client, source, index_prefix):

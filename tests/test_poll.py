@@ -7,8 +7,9 @@ import pytest
 from faults import Fuse, Killed, breaking
 from streams import MINUTE_MS, START_MS, detector, index_stream, source_index, stores_of, written
 
+from detector import read, save
 from detector.job import Job
-from detector.open import open_job
+from detector.open import is_current, open_job
 from detector.poll import poll
 from detector.save import prune_journal, save_checkpoints
 from storage.errors import MissingIndex, Unavailable
@@ -82,6 +83,24 @@ def test_window_by_window_gives_the_documents_of_one_block(client, source, index
     job = open_job(detector(source), stores, START_MS)
     for window in range(1, N_WINDOWS + 1):
         poll(job, stores, START_MS + window * MINUTE_MS)
+    assert written(client, index_prefix) == undisturbed
+
+
+def test_blocks_of_a_few_rows_give_the_documents_of_one_block(
+    client, source, index_prefix, undisturbed, monkeypatch
+):
+    """However few windows a block turns out to have: as after a roll-out that brought many new entities."""
+    monkeypatch.setattr(read, "ROWS_PER_BLOCK", 3 * N_HOSTS)
+    stores = stores_of(client, index_prefix)
+    blocks = []
+    report = poll(
+        open_job(detector(source), stores, START_MS),
+        stores,
+        END_MS,
+        on_progress=lambda report: blocks.append(report.windows),
+    )
+    assert report.windows == N_WINDOWS
+    assert len(blocks) >= N_WINDOWS // 4
     assert written(client, index_prefix) == undisturbed
 
 
@@ -227,6 +246,29 @@ def test_models_that_are_lost_for_good_are_learned_again_without_a_gap(client, s
     }
 
 
+def test_markers_that_are_lost_after_the_journal_was_pruned_are_noticed(client, source, index_prefix):
+    """The checkpoints say that there was more; fresh models would write over what the old ones have written."""
+    stores = stores_of(client, index_prefix)
+    job = open_job(detector(source), stores, START_MS)
+    poll(job, stores, START_MS + 20 * MINUTE_MS)
+    save_checkpoints(job, stores.checkpoints, every_entries=1)
+    for name in ("journal", "state"):
+        client.indices.delete(index=f"{index_prefix}-{name}")
+    stores.prepare()
+    assert open_job(detector(source), stores, END_MS).registration.generation == 2
+
+
+def test_a_job_whose_indices_were_deleted_is_not_current(client, source, index_prefix):
+    """It would go on in a journal that has just begun; opened again it is a new detector."""
+    stores = stores_of(client, index_prefix)
+    job = open_job(detector(source), stores, START_MS)
+    poll(job, stores, START_MS + 5 * MINUTE_MS)
+    assert is_current(job, stores)
+    client.indices.delete(index=f"{index_prefix}-*")
+    stores.prepare()
+    assert not is_current(job, stores)
+
+
 def test_an_edit_of_the_features_begins_a_generation_where_the_old_one_stopped(client, source, index_prefix):
     """An edit of the description keeps the models."""
     stores = stores_of(client, index_prefix)
@@ -312,6 +354,27 @@ def test_the_journal_is_pruned_only_behind_every_checkpoint(client, source, inde
     assert client.count(index=f"{index_prefix}-journal")["count"] == 0
     poll(open_job(detector(source), stores, END_MS), stores, END_MS)
     assert written(client, index_prefix) == undisturbed
+
+
+def test_more_old_entries_than_one_look_deletes_are_looked_at_again(
+    client, source, index_prefix, monkeypatch
+):
+    """At the next block and not in an hour: short intervals write more than that."""
+    monkeypatch.setattr(save, "PRUNED_AT_ONCE", 10)
+    stores = stores_of(client, index_prefix)
+    job = open_job(detector(source), stores, START_MS)
+    poll(job, stores, START_MS + 20 * MINUTE_MS)
+    save_checkpoints(job, stores.checkpoints, every_entries=1)
+    later, looks = START_MS + 3 * 86_400_000, 0
+    client.indices.refresh(index=f"{index_prefix}-journal")
+    wanted = client.count(index=f"{index_prefix}-journal")["count"] // 10 + 1
+    job.pruned_at_ms = 0
+    while job.pruned_at_ms != later:
+        prune_journal(job, stores.journal, later)
+        client.indices.refresh(index=f"{index_prefix}-journal")
+        looks += 1
+    assert looks == wanted > 5
+    assert client.count(index=f"{index_prefix}-journal")["count"] == 0
 
 
 def test_a_poll_that_is_told_to_stop_ends_with_everything_committed(client, source, index_prefix):

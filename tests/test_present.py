@@ -31,12 +31,14 @@ class World:
 
     def __init__(self, ahead_ms=0):
         self.true_ms, self.ahead_ms, self.asked = 1_700_000_000_000, ahead_ms, 0
+        self.answer_takes_ms = 0
         self.present = Present(
             self.cluster_ms, lambda: self.true_ms + self.ahead_ms, lambda: self.true_ms / 1000
         )
 
     def cluster_ms(self):
         self.asked += 1
+        self.true_ms += self.answer_takes_ms
         return self.true_ms
 
     def late_ms(self):
@@ -51,6 +53,15 @@ def test_a_host_whose_clock_is_right_asks_rarely():
         assert world.late_ms() == 0
         world.true_ms += 1_000
     assert world.asked <= 1 + 3_600 / MEASURE_EVERY_S
+
+
+@pytest.mark.parametrize("ahead_ms", [0, 40_000])
+def test_an_answer_that_takes_its_time_makes_nobody_read_early(ahead_ms):
+    """By as much as the host is ahead it would, if the question were taken for the moment of the answer."""
+    world = World(ahead_ms)
+    world.answer_takes_ms = 40_000
+    world.present.now_ms()
+    assert 0 <= world.late_ms() <= 40_000
 
 
 @pytest.mark.parametrize("ahead_ms", [2_000, HOUR_MS, 365 * 24 * HOUR_MS])

@@ -1,10 +1,12 @@
 """A memory budget: what does not fit comes in turn, late, and with the same results."""
 
+import threading
 import uuid
 
 import pytest
 from streams import MINUTE_MS, START_MS, detector, source_index, stores_of, written
 
+from detector.commands.replay import Replay
 from detector.memory import Memory
 from detector.open import open_job
 from detector.outcome import outcome_of
@@ -99,6 +101,39 @@ def test_two_owners_with_little_memory_hand_partitions_over_in_the_middle_of_a_t
     assert was_behind, "something is handed over that is not scored yet"
     for job in jobs:
         caught_up(job, stores, END_MS)
+    assert written(client, index_prefix) == expected
+
+
+class DyingOther(threading.Event):
+    """A membership in which another has half of the work, and dies when it is waited for; also what waits."""
+
+    number, period_s = 0, 0.01
+    _share = frozenset(range(0, 64, 2))
+
+    def wait(self, timeout=None):
+        self._share = frozenset(range(64))
+        return super().wait(timeout)
+
+    def join(self, _):
+        pass
+
+    def renew(self, _):
+        return set()
+
+    def release(self):
+        pass
+
+    def share(self, _):
+        return self._share
+
+
+def test_a_replay_that_takes_over_ends_when_nobody_sleeps_behind(client, source, index_prefix, unlimited):
+    """With memory for a quarter, and the share of a process that died in the end: everything stands."""
+    expected, all_bytes = unlimited
+    other = DyingOther()
+    stores, memory = stores_of(client, index_prefix), Memory(all_bytes // 4)
+    replay = Replay(stores, other, memory, start_ms=START_MS, until_ms=END_MS, stopping=other)
+    replay.run([detector(source)])
     assert written(client, index_prefix) == expected
 
 

@@ -11,7 +11,7 @@ from detector import settle
 from detector.documents import DocumentMaker
 from detector.open import open_job
 from detector.poll import poll
-from storage.errors import Unavailable
+from storage.errors import Rejected, Unavailable
 
 N_HOSTS, N_WINDOWS = 12, 6
 END_MS = START_MS + N_WINDOWS * MINUTE_MS
@@ -92,6 +92,20 @@ def test_requests_that_fail_here_and_there_are_made_up_for(client, source, index
             assert job.unwritten
             assert n_failures < 100
     assert n_failures > 3
+    assert written(client, index_prefix) == expected
+
+
+def test_documents_wait_for_an_index_that_takes_none(client, source, index_prefix, expected):
+    """A closed one answers for each document as if that were wrong; so does one that cannot be made."""
+    stores = stores_of(client, index_prefix)
+    job = open_job(detector(source), stores, START_MS)
+    poll(job, stores, START_MS + 3 * MINUTE_MS)
+    client.indices.close(index=f"{index_prefix}-results-2024.01")
+    with pytest.raises(Rejected, match=r"the result index takes no documents: .*closed"):
+        poll(job, stores, END_MS)
+    assert job.unwritten
+    client.indices.open(index=f"{index_prefix}-results-2024.01")
+    poll(job, stores, END_MS)
     assert written(client, index_prefix) == expected
 
 

@@ -68,7 +68,7 @@ class Replay:
         """Bring the detectors up to the moment, one after the other; fail in the end when one of them did."""
         ask(self._stores.prepare)
         now_ms = ask(Present(self._stores.cluster_time).now_ms) - SETTLE_MS
-        self._until_ms = min(now_ms, self._wanted_ms or now_ms)
+        self._until_ms = now_ms if self._wanted_ms is None else min(now_ms, self._wanted_ms)
         with Keeper(self._membership, self._stopping) as keeper:
             failed = [config.detector_id for config in configs if not self._is_brought_up(config)]
         if keeper.refusal:
@@ -100,8 +100,6 @@ class Replay:
         job = open_job(config, self._stores, self._until_ms, self._start_ms, share, self._memory)
         self._stores.require(config)
         total = self._poll(job)
-        while job.is_behind and not self._stopping.is_set():
-            total = total.plus(self._poll(job))
         while total.is_complete and not self._is_done(job):
             log.info("waiting_for_others", detector=config.detector_id, partitions=len(job.share))
             if self._stopping.wait(self._membership.period_s):
@@ -124,6 +122,13 @@ class Replay:
         return self._membership.join(_wall_ms())
 
     def _poll(self, job: Job) -> PollReport:
+        """Poll until every partition had its turn: those that do not fit into memory sleep meanwhile."""
+        total = self._poll_once(job)
+        while job.is_behind and not self._stopping.is_set():
+            total = total.plus(self._poll_once(job))
+        return total
+
+    def _poll_once(self, job: Job) -> PollReport:
         return poll(
             job,
             self._stores,
@@ -135,7 +140,7 @@ class Replay:
     def _is_done(self, job: Job) -> bool:
         """Say whether nothing is left, also of the shares of others."""
         if len(job.share) == job.n_partitions:
-            return True
+            return not job.is_behind
         return job.is_done(self._stores.state.markers(job.logs), self._until_ms)
 
 
