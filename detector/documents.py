@@ -22,6 +22,8 @@ from detector.roster import Entity, Roster, result_key
 from features.windows import Interval
 
 RESULT_SCHEMA_VERSION = 1
+MOST_LAYOUTS = 1_000
+"""Layouts that are kept, of some KB each: twenty features that come and go make a million forms."""
 
 Form = tuple[int, bool, tuple[bool, ...] | None, tuple[bool, ...]]
 """Status, whether an anomaly, which features were filled in (None = not even looked for), and which are missing: such
@@ -192,6 +194,8 @@ class DocumentMaker:
     def _new_layout(self, form: Form) -> Layout:
         status, is_anomaly, is_imputed, is_missing = form
         layout = layout_of(self._names, status, is_missing, is_anomaly=is_anomaly, is_imputed=is_imputed)
+        if len(self._layouts) >= MOST_LAYOUTS:
+            self._layouts.clear()
         self._layouts[form] = layout
         return layout
 

@@ -3,6 +3,7 @@
 Checks its form and reads its number from a response. Must not know how requests are put together or sent.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import Annotated, Any
@@ -26,6 +27,14 @@ def _named(name: str) -> str:
         msg = f"must be 1 to {LONGEST_NAME} characters and not blank, got {_shortened(name)!r}"
         raise ValueError(msg)
     return name
+
+
+def _without_controls(text: str) -> str:
+    """Refuse control characters: nobody sees them, and the text of results has marks that are made of them."""
+    if re.search(r"[\x00-\x1f\x7f-\x9f]", text):
+        msg = f"must hold no control characters, got {_shortened(text)!r}"
+        raise ValueError(msg)
+    return text
 
 
 def _one_number(query: dict[str, Any]) -> dict[str, Any]:
@@ -74,8 +83,10 @@ class Feature(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    feature_id: str | None = Field(default=None, description="Carried along from an export; has no effect.")
-    feature_name: Annotated[str, AfterValidator(_named)] = Field(
+    feature_id: Annotated[str, AfterValidator(_without_controls)] | None = Field(
+        default=None, description="Carried along from an export; has no effect."
+    )
+    feature_name: Annotated[str, AfterValidator(_named), AfterValidator(_without_controls)] = Field(
         description="Name in results, unique within the detector.",
         json_schema_extra={"minLength": 1, "maxLength": LONGEST_NAME},
     )

@@ -3,8 +3,9 @@
 import json
 import subprocess
 import sys
+from errno import EACCES
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from pydantic import ValidationError
@@ -282,6 +283,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         '`feature_attributes[0].feature_enabled` must be true or false, got "yes"',
     ),
     (
+        {"feature_attributes": [{**LATENCY, "feature_name": "\0a"}]},
+        "`feature_attributes[0].feature_name` must hold no control characters, got '\\x00a'",
+    ),
+    (
+        {"feature_attributes": [{**LATENCY, "feature_id": "a\x1b[2J"}]},
+        "`feature_attributes[0].feature_id` must hold no control characters, got 'a\\x1b[2J'",
+    ),
+    (
         {"feature_attributes": [{**LATENCY, "enabled": True}]},
         "`feature_attributes[0].enabled` is not a known key; did you mean `feature_enabled`?",
     ),
@@ -344,7 +353,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "must not set `alarms_per_week` with the profile `trcf`; use `rules` there",
     ),
     ({"recency_emphasis": 1}, "`recency_emphasis` must be at least 2, got 1"),
-    ({"recency_emphasis": 10**30}, "`recency_emphasis` must be at most 2147483647, got 1000"),
+    ({"recency_emphasis": 10**10}, "`recency_emphasis` must be at most 2147483647, got 1000"),
     ({"shingle_size": 0}, "`shingle_size` must be at least 1, got 0"),
     ({"shingle_size": 129}, "`shingle_size` must be at most 128, got 129"),
     (
@@ -434,6 +443,12 @@ SYNTAX: list[tuple[str, str]] = [
         '{"history": ' + "9" * 5000 + "}",
         "1:1: is not valid JSON for a detector: a number in it has thousands",
     ),
+    (
+        '{"a": "1e400",\n "b": [-1e400]}',
+        "2:8: is not valid JSON for a detector: -1e400 is beyond the numbers of 64",
+    ),
+    ('{"a": 18446744073709551616}', "1:7: is not valid JSON for a detector: 18446744073709551616 is beyond"),
+    ('{"a": -9223372036854775809}', "1:7: is not valid JSON for a detector: -9223372036854775809 is beyond"),
     ('{"name": "\\ud800"}', "1:1: is not valid text: it holds '\\ud800', half of a character"),
     ('{"\\u001b[2J": 1}', '`"\\u001b[2J"` is not a known key'),
     ("[" * 100_000, "1:1: is nested too deeply for a detector"),
@@ -446,6 +461,13 @@ SYNTAX: list[tuple[str, str]] = [
 def test_what_is_no_json_is_refused_with_its_place(tmp_path: Path, text: str, message: str) -> None:
     """Line and column are where the text stops being JSON."""
     assert message in complaint(tmp_path, text)
+
+
+def test_the_largest_numbers_load(tmp_path: Path) -> None:
+    """All that 64 bits can hold, signed or not."""
+    numbers = [2**64 - 1, -(2**63), 1.7976931348623157e308, 5e-324]
+    query = {"terms": {"a": numbers}}
+    assert load_detector(written(tmp_path, {**MINIMAL, "filter_query": query})).filter_query == query
 
 
 def test_a_file_with_a_byte_order_mark_loads(tmp_path: Path) -> None:
@@ -485,6 +507,23 @@ def test_a_folder_without_detectors_is_refused(tmp_path: Path) -> None:
         load_detectors(tmp_path)
     with pytest.raises(ConfigError, match="no such file or folder"):
         detector_files(tmp_path / "none")
+
+
+def test_a_place_the_system_refuses_is_a_mistake_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that is too long, and a folder that may not be entered or listed."""
+    with pytest.raises(ConfigError, match="xx: cannot be read: File name too long"):
+        detector_files(tmp_path / ("x" * 300))
+
+    def refuse(_: Path) -> NoReturn:
+        raise PermissionError(EACCES, "Permission denied")
+
+    for method in ("is_file", "iterdir"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, method, refuse)
+            with pytest.raises(ConfigError, match="cannot be read: Permission denied"):
+                detector_files(tmp_path)
 
 
 def test_two_detectors_of_one_name_are_refused_with_both_files(tmp_path: Path) -> None:

@@ -113,6 +113,17 @@ def test_a_silent_window_says_which_values_were_filled_in():
     assert silent["direction"] == {"latency": "below", "errors_rate": None}
 
 
+def test_no_more_layouts_are_kept_than_a_process_can_hold(monkeypatch):
+    """Features that come and go make a form of each set of missing ones."""
+    monkeypatch.setattr("detector.documents.MOST_LAYOUTS", 3)
+    one = maker()
+    for value in ((1, 2), (NAN, 2), (1, NAN), (NAN, NAN)) * 2:
+        (document,) = documents(scored_entry(SCORED, value=np.array(value)), of=one)
+        expected = [None if np.isnan(number) else number for number in value]
+        assert list(orjson.loads(document.source)["value"].values()) == expected
+        assert len(one._layouts) <= 3
+
+
 def test_a_single_stream_has_no_entity():
     """As in the plugin."""
     (document,) = documents(scored_entry(SCORED, 0.4), of=maker(categories=()), entity=())

@@ -88,9 +88,9 @@ def test_a_query_names_only_so_many_entities() -> None:
     """More are refused with the number that is possible; several fields allow fewer."""
     one = source_of(Interval(1, Unit.MINUTES), category_fields=("host",))
     two = source_of(Interval(1, Unit.MINUTES), category_fields=("host", "app"))
-    assert (entities_per_query(one), entities_per_query(two)) == (10_000, 500)
-    with pytest.raises(ValueError, match="at most 500 entities, got 501; ask in parts"):
-        build_query(two, 0, 60_000, entities=[("a", "b")] * 501)
+    assert (entities_per_query(one), entities_per_query(two)) == (10_000, 200)
+    with pytest.raises(ValueError, match="at most 200 entities, got 201; ask in parts"):
+        build_query(two, 0, 60_000, entities=[("a", "b")] * 201)
     with pytest.raises(ValueError, match=r"one value for each of \['host', 'app'\], got \['a'\]"):
         build_query(two, 0, 60_000, entities=[("a",)])
 
@@ -200,13 +200,21 @@ def test_a_query_can_be_restricted_to_entities(client: OpenSearch, shops: str) -
     assert entities_of_the_cluster(client, shops, (), [()]) == [()]
 
 
-def test_a_cluster_takes_as_many_entities_as_we_allow(client: OpenSearch, shops: str) -> None:
-    """The limits lie within those of an untouched cluster."""
-    for fields in (("shop",), ("shop", "town"), ("shop", "town", "address")):
+def test_a_cluster_takes_as_many_entities_as_we_allow(client: OpenSearch, index_prefix: str) -> None:
+    """With numbers and addresses that exist: a cluster counts them twice, and those it cannot have not at all."""
+    index = f"{index_prefix}-many"
+    types = {"t": "date", "shop": "keyword", "port": "long", "address": "ip"}
+    client.indices.create(
+        index=index, body={"mappings": {"properties": {name: {"type": kind} for name, kind in types.items()}}}
+    )
+    entities = [(str(k), f"10.0.{k // 250}.{k % 250}", f"shop-{k}") for k in range(10_000)]
+    rows = [{"t": 1, "port": int(port), "address": address, "shop": s} for port, address, s in entities]
+    bulk(client, [{"_index": index, **row} for row in rows], refresh=True)
+    for fields in (("port",), ("port", "address"), ("port", "address", "shop")):
         source = source_of(Interval(1, Unit.MINUTES), category_fields=fields)
-        values = ("b", "Bonn", "10.0.0.4")[: len(fields)]
-        others = [("x", str(k), "10.0.0.9")[: len(fields)] for k in range(entities_per_query(source) - 1)]
-        assert entities_of_the_cluster(client, shops, fields, [*others, values]) == [values]
+        wanted = [entity[: len(fields)] for entity in entities[: entities_per_query(source)]]
+        found = entities_of_the_cluster(client, index, fields, wanted)
+        assert {tuple(map(str, entity)) for entity in found} == set(wanted)
 
 
 def test_documents_without_a_category_value_are_left_out(client: OpenSearch, shops: str) -> None:

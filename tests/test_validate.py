@@ -143,6 +143,30 @@ def test_a_missing_index_is_an_error(validate: Validate, web: str, index: str, m
     assert only(findings) == ("error", "indices[1]", message)
 
 
+def test_what_is_left_out_is_not_missing(
+    client: OpenSearch, tmp_path: Path, node_url: str, validate: Validate, index_prefix: str, web: str
+) -> None:
+    """`-name` after a pattern; it takes from the names before it, our own included, and must match itself."""
+    create(client, f"{index_prefix}-old", words="text")
+    create(client, f"{index_prefix}-results", t="date")
+    names = [web, f"{index_prefix}-*", f"-{index_prefix}-res*", f"-{index_prefix}-o*"]
+    result = run(
+        tmp_path, detector_of(web, indices=names), OPENSEARCH_URL=node_url, OUTRIDER_INDEX_PREFIX=index_prefix
+    )
+    shown = " ".join(result.stdout.split())
+    assert f"indices[1] no index matches it: correct `{names[1]}`" in shown
+    assert f"indices[2] `{names[2]}` leaves out index `{index_prefix}-results`" in shown
+    create(client, f"{index_prefix}-new", t="date")
+    assert validate(detector_of(web, indices=names)) == []
+    message = "no index matches it: correct `-nowhere*`, or create the index first"
+    assert only(validate(detector_of(web, indices=[f"{web}*", "-nowhere*"]))) == (
+        "error",
+        "indices[1]",
+        message,
+    )
+    assert only(validate(detector_of(web, indices=["-nowhere*", web])))[1] == "indices[0]"
+
+
 def test_our_own_indices_are_not_to_be_read(
     client: OpenSearch, validate: Validate, index_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +258,35 @@ def test_category_fields_must_hold_names(
     assert found.startswith(message)
 
 
+@pytest.mark.parametrize("kinds", [("keyword", "long"), ("boolean", "keyword"), ("ip", "keyword")])
+def test_a_category_field_must_be_of_one_kind_everywhere(
+    client: OpenSearch, validate: Validate, index_prefix: str, kinds: tuple[str, str]
+) -> None:
+    """Side by side a cluster cannot order them and answers with an error for good."""
+    for kind in kinds:
+        create(client, f"{index_prefix}-{kind}", t="date", ms="double", status="integer", code=kind)
+    level, path, message = only(validate(detector_of(f"{index_prefix}-*", category_field=["code"])))
+    assert (level, path) == ("error", "category_field[0]")
+    first, second = sorted(kinds)
+    assert message.startswith(
+        f"`code` is {first} in index `{index_prefix}-{first}` and {second} in index `{index_prefix}-{second}`, which"
+    )
+
+
+def test_numbers_of_several_widths_are_one_kind(
+    client: OpenSearch, validate: Validate, index_prefix: str
+) -> None:
+    """They are ordered as one."""
+    now_ms = int(time.time() * 1000)
+    for kind in ("integer", "long"):
+        create(client, f"{index_prefix}-{kind}", t="date", ms="double", status="integer", code=kind)
+        rows = [{"t": now_ms - k * MINUTE, "code": 5, "ms": k} for k in range(60)]
+        bulk(client, [{"_index": f"{index_prefix}-{kind}", **row} for row in rows], refresh=True)
+    level, _, message = only(validate(detector_of(f"{index_prefix}-*", category_field=["code"])))
+    assert level == "warning"
+    assert message.startswith("`code` is of type integer and long: its values are used as names")
+
+
 def test_a_text_field_points_to_its_keyword(
     client: OpenSearch, validate: Validate, index_prefix: str
 ) -> None:
@@ -316,6 +369,37 @@ def test_a_feature_without_a_number_is_an_error(
     level, path, found = only(validate(detector_of(web, feature_attributes=features)))
     assert (level, path) == ("error", "feature_attributes[1].aggregation_query")
     assert found.startswith(message)
+
+
+def test_more_names_than_a_request_line_holds_are_asked_for_in_parts(
+    client: OpenSearch, validate: Validate, index_prefix: str
+) -> None:
+    """A hundred features of long names; the one that no index knows is found among them."""
+    index = f"{index_prefix}-wide"
+    names = [f"system.network.summary.tcp.connections_state_{k:03}" for k in range(99)]
+    create(client, index, t="date", **dict.fromkeys(names, "long"))
+    features = [feature(f"f{k}", {"sum": {"field": name}}) for k, name in enumerate([*names, "système"])]
+    now_ms = int(time.time() * 1000)
+    bulk(client, [{"_index": index, "t": now_ms - k * MINUTE} for k in range(60)], refresh=True)
+    level, path, message = only(validate(detector_of(index, feature_attributes=features)))
+    assert (level, path) == ("error", "feature_attributes[99].aggregation_query")
+    assert message.startswith("no index knows the field `système`")
+
+
+OWN = {**SCRIPT, "params": {"field": "none"}, "reduce_script": "return 3"}
+FINE: list[dict[str, Any]] = [
+    {"value_count": {"field": "_index"}},
+    {"scripted_metric": OWN},
+    {"avg": {"script": {"source": "doc['ms'].value + params.field.length()", "params": {"field": "x"}}}},
+]
+
+
+@pytest.mark.parametrize("body", FINE, ids=lambda value: str(value)[:40])
+def test_what_is_no_field_of_the_data_may_be_used_too(
+    validate: Validate, web: str, body: dict[str, Any]
+) -> None:
+    """Fields of OpenSearch itself, and what a script calls its parameters."""
+    assert validate(detector_of(web, feature_attributes=[feature("f", body)], category_field=["host"])) == []
 
 
 def test_every_broken_feature_is_reported(validate: Validate, web: str) -> None:
@@ -445,6 +529,10 @@ def test_a_folder_is_checked_as_a_whole(tmp_path: Path) -> None:
 
 def test_a_place_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
     """Exit code 2."""
-    result = CliRunner().invoke(main, ["validate", "--offline", str(tmp_path / "none.json")])
-    assert result.exit_code == 2
-    assert "no such file or folder" in result.stderr
+    for name, message in (
+        ("none.json", "no such file or folder"),
+        ("n" * 300, "cannot be read: File name too long"),
+    ):
+        result = CliRunner().invoke(main, ["validate", "--offline", str(tmp_path / name)])
+        assert result.exit_code == 2
+        assert message in " ".join(result.stderr.split())

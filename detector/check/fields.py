@@ -1,6 +1,6 @@
 """Fields: whether the indices exist and know the fields a detector reads, with fitting types."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from detector.check.asking import Probe
 from detector.check.finding import Finding, error, ok, warning
@@ -16,6 +16,15 @@ NAME_TYPES = ("keyword", "ip", "constant_keyword")
 """Types whose values name entities, as in the plugin."""
 NUMBER_TYPES = ("boolean", "byte", "short", "integer", "long", "unsigned_long")
 """Types whose values can be counted as names, written as text."""
+ALIKE = (
+    {"keyword", "constant_keyword"},
+    {"ip"},
+    {"boolean"},
+    {"byte", "short", "integer", "long"},
+    {"unsigned_long"},
+)
+"""Types whose values a search can put in one order. Of others side by side it fails: with a class cast in one window,
+or when a page ends with a value that the other type cannot read."""
 MOST_NAMES = 3
 """Of indices that are listed in a message."""
 
@@ -23,30 +32,25 @@ MOST_NAMES = 3
 def check_indices(config: DetectorConfig, probe: Probe, own_prefix: str) -> list[Finding]:
     """Say for each name or pattern whether it matches an index, and one that is not Outrider's own.
 
+    `-name` after a pattern leaves out. It must match as well: a cluster refuses to leave out what does not exist.
+
     Parameters
     ----------
     own_prefix
         How the names of Outrider's own indices begin.
     """
     findings = []
-    for k, name in enumerate(config.indices):
-        path = ("indices", k)
-        try:
-            matched = probe.field_types([name], [config.time_field]).indices
-        except MissingIndex:
-            hint = "no index matches it" if "*" in name else "there is no such index or alias"
-            findings.append(error(path, f"{hint}: correct `{name}`, or create the index first"))
-            continue
-        own = [index for index in matched if index.startswith(f"{own_prefix}-")]
-        if own:
-            what = (
-                f"`{name}` also matches Outrider's own {_listed(own)}: what it writes would come back as data"
-            )
-            findings.append(error(path, f"{what}; narrow the pattern"))
+    left_out: set[str] = set()
+    # Backwards: what is left out is taken from the names before it.
+    for k, name in reversed(list(enumerate(config.indices))):
+        is_exclusion = name.startswith("-") and any("*" in before for before in config.indices[:k])
+        matched = _matched(probe, name[1:] if is_exclusion else name, config.time_field)
+        if is_exclusion:
+            left_out |= set(matched)
         else:
-            exists = matched == (name,)
-            findings.append(ok(path, f"`{name}` {'exists' if exists else f'matches {_listed(matched)}'}"))
-    return findings
+            matched = [index for index in matched if index not in left_out]
+        findings.append(_index(("indices", k), name, matched, own_prefix, is_exclusion=is_exclusion))
+    return findings[::-1]
 
 
 def check_fields(config: DetectorConfig, probe: Probe) -> list[Finding]:
@@ -71,6 +75,30 @@ def enabled(config: DetectorConfig) -> Iterator[tuple[JsonPath, Feature]]:
     for k, feature in enumerate(config.feature_attributes):
         if feature.feature_enabled:
             yield ("feature_attributes", k), feature
+
+
+def _matched(probe: Probe, name: str, time_field: str) -> list[str]:
+    """Return the indices that a name or pattern stands for."""
+    try:
+        return list(probe.field_types([name], [time_field]).indices)
+    except MissingIndex:
+        return []
+
+
+def _index(
+    path: JsonPath, name: str, matched: Sequence[str], own_prefix: str, *, is_exclusion: bool
+) -> Finding:
+    if not matched:
+        hint = "no index matches it" if "*" in name else "there is no such index or alias"
+        return error(path, f"{hint}: correct `{name}`, or create the index first")
+    if is_exclusion:
+        return ok(path, f"`{name}` leaves out {_listed(matched)}")
+    own = [index for index in matched if index.startswith(f"{own_prefix}-")]
+    if own:
+        what = f"`{name}` also matches Outrider's own {_listed(own)}: what it writes would come back as data"
+        return error(path, f"{what}; narrow the pattern")
+    exists = list(matched) == [name]
+    return ok(path, f"`{name}` {'exists' if exists else f'matches {_listed(matched)}'}")
 
 
 def _time_field(field: str, known: FieldTypes) -> Finding:
@@ -104,11 +132,17 @@ def _category_field(path: JsonPath, field: str, known: FieldTypes) -> Finding:
         hint = f"use `{_keyword_of(field)}`" if is_there else "map it as keyword"
         where = _listed(types[wrong[0]])
         return error(path, f"`{field}` must be of type keyword or ip, but is {wrong[0]} in {where}; {hint}")
+    mapped = types.keys() - {UNMAPPED}
+    if not any(mapped <= alike for alike in ALIKE):
+        which = " and ".join(f"{kind} in {_listed(types[kind])}" for kind in sorted(mapped))
+        return error(
+            path, f"`{field}` is {which}, which no search can order: map it alike, or leave some indices out"
+        )
     if UNMAPPED in types:
         where = _listed(types[UNMAPPED])
         return warning(path, f"`{field}` is not known to {where}: documents there belong to no entity")
     kinds = " and ".join(sorted(types))
-    if not set(types) <= set(NAME_TYPES):
+    if not mapped <= set(NAME_TYPES):
         return warning(path, f"`{field}` is of type {kinds}: its values are used as names, written as text")
     return ok(path, f"`{field}` is of type {kinds}")
 
@@ -128,11 +162,14 @@ def _unknown(path: JsonPath, field: str, known: FieldTypes, among: Iterable[str]
 
 
 def _fields_of(body: Mapping[str, object]) -> Iterator[str]:
-    """Yield the fields an aggregation computes with; those of a filter's query are the cluster's to check."""
+    """Yield the fields an aggregation computes with.
+
+    Those of a filter's query are the cluster's to check, and the parameters of a script are names of its own.
+    """
     for key, value in body.items():
         if key == "field" and isinstance(value, str):
             yield value
-        elif key != "filter" and isinstance(value, Mapping):
+        elif key not in ("filter", "params") and isinstance(value, Mapping):
             yield from _fields_of(value)
 
 

@@ -7,6 +7,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterator
 from json import JSONDecodeError, JSONDecoder
+from math import isfinite
 from typing import NamedTuple, NoReturn
 
 JsonPath = tuple[str | int, ...]
@@ -54,13 +55,15 @@ def parse_json(text: str) -> JsonText:
     Raises
     ------
     JsonSyntaxError
-        If the text is not JSON in the strict sense: NaN and Infinity are not.
+        If the text is not JSON in the strict sense (NaN and Infinity are not), or holds a number beyond 64 bits.
     """
     places = _Places(text)
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
         json.dumps(value, ensure_ascii=False).encode()
         places.walk()
+    except JsonSyntaxError:
+        raise
     except JSONDecodeError as error:
         msg = f"is not valid JSON: {error.msg}"
         raise JsonSyntaxError(msg, Position(error.lineno, error.colno)) from error
@@ -85,6 +88,13 @@ class _ConstantError(ValueError):
 
 def _refuse_constant(name: str) -> NoReturn:
     raise _ConstantError(name)
+
+
+def _fits(value: object) -> bool:
+    """Say whether a value can be sent on: a cluster and our own writer know numbers of 64 bits only."""
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**64
+    return not isinstance(value, float) or isfinite(value)
 
 
 class _Places:
@@ -120,7 +130,11 @@ class _Places:
             return self._object(offset, path)
         if self._text[offset] == "[":
             return self._list(offset, path)
-        return self._decode(self._text, offset)[1]
+        value, end = self._decode(self._text, offset)
+        if not _fits(value):
+            msg = f"is not valid JSON for a detector: {self._text[offset:end]:.40} is beyond the numbers of 64 bits"
+            raise JsonSyntaxError(msg, self.at(offset))
+        return end
 
     def _object(self, offset: int, path: JsonPath) -> int:
         for start in self._elements(offset, "}"):

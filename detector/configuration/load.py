@@ -94,14 +94,24 @@ def detector_files(place: Path) -> list[Path]:
     Raises
     ------
     ConfigError
-        If there is no such path, or no such file in the folder.
+        If there is no such path, no such file in the folder, or the system does not let us look.
     """
+    try:
+        return _files(place)
+    except OSError as error:
+        raise _unreadable(place, error) from error
+
+
+def _files(place: Path) -> list[Path]:
     if place.is_file():
         return [place]
     if not place.is_dir():
         msg = "no such file or folder; give a detector's JSON file, or a folder that holds some"
         raise ConfigError([Problem(place, None, (), msg)])
-    files = sorted(file for file in place.glob("*.json") if not file.name.startswith("."))
+    # Not by glob, for which a folder that may not be read is an empty one.
+    files = sorted(
+        file for file in place.iterdir() if file.suffix == ".json" and not file.name.startswith(".")
+    )
     if not files:
         msg = "the folder holds no file named *.json; put a detector there"
         raise ConfigError([Problem(place, None, (), msg)])
@@ -118,8 +128,11 @@ def _parse(path: Path) -> JsonText:
         msg = f"must be text in UTF-8, got a byte that is not at offset {error.start}"
         raise ConfigError([Problem(path, None, (), msg)]) from error
     except OSError as error:
-        msg = f"cannot be read: {error.strerror}"
-        raise ConfigError([Problem(path, None, (), msg)]) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError([Problem(path, None, (), f"cannot be read: {error.strerror}")])
 
 
 def _unwrapped(document: object) -> tuple[JsonPath, Any]:
