@@ -3,6 +3,8 @@
 Labels are detectors and operations, never entities: their number is the user's, and would be the monitoring's ruin.
 """
 
+from contextlib import suppress
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -54,6 +56,7 @@ class Metrics:
         self._refused = self._counter("refused", "Documents the cluster refused for good")
         self._failures = self._gauge("failures_in_a_row", "Failed polls since the last good one")
         self._success = self._gauge("last_success_timestamp_seconds", "End of the last good poll")
+        self._interval = self._gauge("interval_seconds", "Length of a window")
         self._frontier = self._gauge("frontier_timestamp_seconds", "End of the last window that is done")
         self._lag = self._gauge("lag_seconds", "How far that was behind at the last poll")
         self._entities = self._gauge("entities", "Entities with a model here")
@@ -77,6 +80,7 @@ class Metrics:
         self._anomalies.labels(name).inc(polled.anomalies)
         self._refused.labels(name).inc(polled.refused)
         self._failures.labels(name).set(polled.failures)
+        self._interval.labels(name).set(polled.interval_s)
         self._partitions.labels(name).set(polled.partitions)
         self._bytes.labels(name).set(polled.model_bytes)
         if not polled.failures:
@@ -88,6 +92,10 @@ class Metrics:
         ):
             if value is not None:
                 gauge.labels(name).set(value)
+            elif not polled.partitions and not polled.failures:
+                # All of it is another sidecar's now: what was true when it left would be told for ever.
+                with suppress(KeyError):
+                    gauge.remove(name)
 
     def note_request(self, operation: str, outcome: str, seconds: float) -> None:
         """Enter a request to the cluster."""

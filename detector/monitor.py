@@ -29,6 +29,10 @@ class Address(NamedTuple):
     host: str
     port: int
 
+    def __str__(self) -> str:
+        """Return it as in a URL, where an address of IPv6 stands in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 class Monitor(AbstractContextManager["Monitor"]):
     """Serves the three pages inside a `with` block.

@@ -22,8 +22,8 @@ from storage.translate import translate_errors
 from storage.transport import Observer, observed
 
 OLDEST_VERSION = (2, 19)
-CONNECTIONS_PER_HOST = 16
-"""Kept open for reuse: more than detectors run at once, so that no thread has to open its own each time."""
+CONNECTIONS_PER_HOST = 320
+"""Kept open for reuse: 64 detectors at once, up to four requests each, and the leases. None is opened in advance."""
 
 SECONDS_OUT_OF_USE = 5.0
 """A host that failed is left alone this long, doubling up to four times as long, when there are others."""
@@ -94,7 +94,7 @@ def check_version(client: OpenSearch) -> str:
     Raises
     ------
     UnsupportedCluster
-        For Elasticsearch, a serverless collection, and an OpenSearch that is too old.
+        For anything else than OpenSearch, a serverless collection, and an OpenSearch that is too old.
     Unavailable, AccessDenied
         When it cannot be asked.
     """
@@ -106,8 +106,11 @@ def check_version(client: OpenSearch) -> str:
             raise
         msg = f"{error}; no OpenSearch is at this address, or it is a serverless collection: not supported"
         raise UnsupportedCluster(msg, status=error.status, reason=error.reason) from error
-    version = info.get("version", {}) if isinstance(info, dict) else {}
-    number = str(version.get("number", "unknown"))
+    version = info.get("version") if isinstance(info, dict) else None
+    if not isinstance(version, dict) or "number" not in version:
+        msg = "the answer names no version: no OpenSearch is at this address"
+        raise UnsupportedCluster(msg)
+    number = str(version["number"])
     _refuse_other_products(version, number)
     needed = ".".join(map(str, OLDEST_VERSION))
     try:

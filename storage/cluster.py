@@ -38,6 +38,11 @@ def variable(setting: str) -> str:
     return prefix + setting.upper()
 
 
+def is_header_value(text: str) -> bool:
+    """Say whether a header can hold the text; the libraries refuse another one by quoting it, secret or not."""
+    return text.isascii() and text.isprintable()
+
+
 def _seconds(value: object) -> object:
     """Read a plain number, also one written as text, as seconds."""
     if isinstance(value, str):
@@ -150,11 +155,19 @@ class Cluster(BaseSettings):
             if not _HEADER_NAME.fullmatch(name):
                 msg = f"{name!r} is not the name of an HTTP header"
                 raise ValueError(msg)
-            text = value.get_secret_value()
-            if not text.isascii() or not text.isprintable():
+            if not is_header_value(value.get_secret_value()):
                 msg = f"the value of header {name!r} must be printable ASCII"
                 raise ValueError(msg)
         return headers
+
+    @field_validator("token")
+    @classmethod
+    def _fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
+        text = "" if token is None else token.get_secret_value().strip()
+        if token is not None and not (text and is_header_value(text)):
+            msg = "a token is one line of printable ASCII"
+            raise ValueError(msg)
+        return None if token is None else SecretStr(text)
 
     @field_validator("proxy")
     @classmethod

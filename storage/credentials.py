@@ -12,7 +12,7 @@ import requests
 from opensearchpy import RequestsAWSV4SignerAuth, Urllib3AWSV4SignerAuth
 from pydantic import SecretStr
 
-from storage.cluster import Cluster, ClusterSettingsError
+from storage.cluster import Cluster, ClusterSettingsError, is_header_value
 from storage.errors import Unavailable
 
 
@@ -100,7 +100,7 @@ def http_auth(cluster: Cluster, *, is_requests: bool) -> object | None:
     Raises
     ------
     ClusterSettingsError
-        For AWS signatures: boto3 is not installed, or it finds no credentials.
+        For AWS signatures: boto3 is not installed, cannot read its settings, or finds no credentials.
     """
     if cluster.authentication == "none":
         return None
@@ -119,22 +119,41 @@ def _secret(value: SecretStr | None, path: Path | None) -> Callable[[], str]:
 
 def _basic(cluster: Cluster) -> Callable[[], str]:
     password = _secret(cluster.password, cluster.password_file)
-    return lambda: "Basic " + base64.b64encode(f"{cluster.username}:{password()}".encode()).decode("ascii")
+
+    def authorization() -> str:
+        # surrogates stand for bytes of the environment that are no UTF-8: they are sent as they were given
+        pair = f"{cluster.username}:{password()}".encode(errors="surrogateescape")
+        return "Basic " + base64.b64encode(pair).decode("ascii")
+
+    return authorization
 
 
 def _bearer(cluster: Cluster) -> Callable[[], str]:
     token = _secret(cluster.token, cluster.token_file)
-    return lambda: f"Bearer {token()}"
+
+    def authorization() -> str:
+        text = token()
+        if not is_header_value(text):
+            msg = f"the token in {cluster.token_file} is not one line of printable ASCII"
+            raise Unavailable(msg)
+        return f"Bearer {text}"
+
+    return authorization
 
 
 def _aws_auth(cluster: Cluster, *, is_requests: bool) -> object:
     """Build opensearch-py's signer on the credentials that boto3 finds, which it also renews."""
     try:
         import boto3  # noqa: PLC0415 - an extra that only AWS users install
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - comes with it
     except ImportError:
         msg = "`aws_region` asks for signed requests, and boto3 is not installed: pip install 'outrider[aws]'"
         raise ClusterSettingsError(msg) from None
-    found = boto3.Session(region_name=cluster.aws_region).get_credentials()
+    try:
+        found = boto3.Session(region_name=cluster.aws_region).get_credentials()
+    except BotoCoreError as error:
+        msg = f"`aws_region` is set but boto3 cannot read its settings: {error}"
+        raise ClusterSettingsError(msg) from None
     if found is None:
         msg = (
             "`aws_region` is set but boto3 finds no AWS credentials: set AWS_ACCESS_KEY_ID and "

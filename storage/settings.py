@@ -105,7 +105,8 @@ def _settings_path(explicit: Path | None) -> Path | None:
     named = os.environ.get(SETTINGS_VARIABLE)
     if named:
         return Path(named).expanduser()
-    return SETTINGS_FILE if SETTINGS_FILE.exists() else None
+    # unlike Path.exists, which before Python 3.14 fails in a folder that may not be entered
+    return SETTINGS_FILE if os.path.exists(SETTINGS_FILE) else None  # noqa: PTH110 - see above
 
 
 def _environment() -> dict[str, object]:

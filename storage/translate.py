@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from http.client import HTTPException
 
 from opensearchpy import exceptions as library
+from requests.exceptions import ProxyError
 
 from storage.connection import origin_of
 from storage.errors import (
@@ -82,14 +83,19 @@ def _connection_error(error: library.ConnectionError, origin: Origin | None) -> 
         if isinstance(cause, StorageError):
             return cause  # ours, raised while the request was being signed
     at = host_of(origin)
+    if any(isinstance(cause, ValueError) and "header value" in str(cause) for cause in chain):
+        # the libraries quote the value, which may be a secret
+        return Unavailable(f"{at}: not asked: a credential holds a line break, which no header can hold")
     if isinstance(error, library.ConnectionTimeout):
         text = f"{at}: no answer in time: the cluster is overloaded, or raise OPENSEARCH_TIMEOUT"
         return Unavailable(text, is_overloaded=True)
+    inner = chain[-1]
+    text = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner)
+    if any(isinstance(cause, ProxyError) for cause in chain):
+        return Unavailable(f"{at}: no connection to or through the proxy (OPENSEARCH_PROXY): {text}")
     for cause in chain:
         if isinstance(cause, ssl.SSLError):
             return _tls_error(cause, at)
-    inner = chain[-1]
-    text = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner)
     advice = "is the cluster running, and the address right?"
     is_cut = any(isinstance(cause, ConnectionResetError | HTTPException) for cause in chain)
     if is_cut and at.startswith("http:"):

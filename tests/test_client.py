@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import os
 import re
 import socket
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from storage.client import check_version, connect, needs_requests
 from storage.cluster import Cluster, ClusterSettingsError
 from storage.connection import DirectConnection, RequestsConnection
 from storage.errors import AccessDenied, Rejected, Unavailable, UnsupportedCluster, Untrusted
+from storage.settings import load_cluster
 from storage.translate import translate_errors
 
 AWS_KEY = "AKIDEXAMPLE"
@@ -93,6 +95,17 @@ def test_basic_credentials_are_sent_as_utf8(server: Recorder, *, via_proxy: bool
         ask(Cluster(url=server.url, username="jürgen", password="pässwörd:€", **more))
         assert len(proxy.requests) == via_proxy
     assert server.requests[0].headers["authorization"] == basic("jürgen", "pässwörd:€")
+
+
+def test_a_password_that_is_not_utf8_is_sent_as_it_was_given(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes of the environment may be anything; a message about them would quote some."""
+    monkeypatch.setitem(os.environb, b"OPENSEARCH_PASSWORD", b"geh\xffeim")
+    ask(load_cluster(url=server.url, username="u"))
+    assert (
+        server.requests[0].headers["authorization"] == "Basic " + base64.b64encode(b"u:geh\xffeim").decode()
+    )
 
 
 def test_credentials_in_the_url_are_sent(server: Recorder) -> None:
@@ -389,6 +402,38 @@ def test_missing_aws_credentials_are_explained(monkeypatch: pytest.MonkeyPatch, 
         connect(Cluster(url="https://localhost:9200", aws_region="eu-central-1"))
 
 
+def test_an_aws_profile_that_does_not_exist_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name; boto3's error is none that our callers know."""
+    monkeypatch.setenv("AWS_PROFILE", "nope")
+    with pytest.raises(ClusterSettingsError, match=r"`aws_region` .*\(nope\) could not be found"):
+        connect(Cluster(url="https://localhost:9200", aws_region="eu-central-1"))
+
+
+@pytest.mark.parametrize("via_proxy", [False, True])
+def test_a_header_that_cannot_be_sent_is_not_quoted(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch, *, via_proxy: bool
+) -> None:
+    """It holds a credential that only boto3 has seen."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", AWS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "geheim\nzwei")
+    more = {"proxy": server.url} if via_proxy else {}
+    with pytest.raises(Unavailable, match="a credential holds a line break") as caught:
+        ask(Cluster(url=server.url, aws_region="eu-central-1", **more))
+    assert "geheim" not in str(caught.value)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_is_away_is_not_taken_for_the_cluster(scheme: str) -> None:
+    """Whoever reads it looks after the right one of the two."""
+    cluster = Cluster(url=f"{scheme}://search.example:9200", proxy=dead_url().replace("//", "//u:geheim@"))
+    message = r"search\.example:9200: no connection to or through the proxy \(OPENSEARCH_PROXY\): Connection refused"
+    with pytest.raises(Unavailable, match=message) as caught:
+        ask(cluster)
+    assert "geheim" not in str(caught.value)
+
+
 def test_a_dead_host_is_passed_over(server: Recorder) -> None:
     """With several hosts every request finds one that lives, whichever is asked first."""
     with connect(Cluster(url=f"{dead_url()},{server.url}")) as client:
@@ -492,7 +537,6 @@ def test_a_supported_version_is_returned(server: Recorder) -> None:
         ({"number": "7.10.2"}, r"Elasticsearch 7\.10\.2.*override_main_response_version"),
         ({"number": "8.11.0", "build_flavor": "serverless"}, r"serverless collection.*not supported"),
         ({"distribution": "opensearch", "number": "odd"}, r"OpenSearch odd"),
-        ({}, r"Elasticsearch unknown"),
     ],
 )
 def test_other_products_and_old_versions_are_refused_by_name(version: dict[str, str], message: str) -> None:
@@ -513,11 +557,17 @@ def test_newer_versions_are_accepted(number: str) -> None:
 
 
 def test_an_address_without_opensearch_is_refused() -> None:
-    """Something else answers 404, or a page."""
+    """Something else answers 404, JSON of its own, or a page."""
     absent = Answer(404, b"not here", {"content-type": "text/plain"})
     message = r"not here.*no OpenSearch is at this address"
     with answering(absent) as client, pytest.raises(UnsupportedCluster, match=message):
         check_version(client)
+    for body in ({}, [], {"version": None}, {"version": "3.0"}, {"version": {}}):
+        with (
+            answering(Answer(200, body)) as client,
+            pytest.raises(UnsupportedCluster, match="no OpenSearch is"),
+        ):
+            check_version(client)
     page = Answer(200, b"<html>", {"content-type": "text/html"})
     with answering(page) as client, pytest.raises(Rejected, match="text/html"):
         check_version(client)

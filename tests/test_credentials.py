@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import requests
 
 from storage.cluster import Cluster
 from storage.credentials import SecretFile, http_auth
@@ -67,6 +68,20 @@ def test_a_file_that_is_no_text_is_refused_without_showing_it(path: Path) -> Non
     assert "geheim" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("is_requests", [False, True])
+@pytest.mark.parametrize("text", ["geheim\nzwei", "geheim\x00", "geheimé"])
+def test_a_token_that_no_header_can_hold_is_refused_without_showing_it(
+    path: Path, text: str, *, is_requests: bool
+) -> None:
+    """The libraries would quote it."""
+    path.write_text(text, "utf-8")
+    auth = http_auth(Cluster(url="http://h", token_file=path), is_requests=is_requests)
+    request = requests.Request("GET", "http://h").prepare()
+    with pytest.raises(Unavailable, match=r"token in .*secret is not one line of printable ASCII") as caught:
+        auth(request) if is_requests else auth("GET", "http://h", None)
+    assert "geheim" not in str(caught.value)
 
 
 def test_many_threads_read_one_secret(path: Path) -> None:

@@ -3,10 +3,12 @@
 import ast
 import importlib.util
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +19,9 @@ from dockerfile_parse import DockerfileParser
 from opensearchpy import OpenSearch
 
 from detector.commands.demo_data import Sample, sample_as_recorded
+from detector.health import Health
+from detector.metrics import Metrics
+from detector.monitor import Address, Monitor
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = ROOT / "docker" / "Dockerfile"
@@ -109,6 +114,21 @@ def test_commands_of_the_image_are_lists() -> None:
     assert f"http://127.0.0.1:{port}/healthz" in text
     assert values(final, "EXPOSE") == [port]
     compile(text, "healthcheck", "exec")
+
+
+def test_the_health_check_asks_the_sidecar_and_no_proxy() -> None:
+    """A proxy for the rest of the container knows nothing of its loopback; the check fails with the sidecar only."""
+    (health,) = values(stages()[-1], "HEALTHCHECK")
+    _, option, text = json.loads(health.partition("CMD ")[2])
+    vitals = Health(["taxi"])
+    with Monitor(Address("127.0.0.1", 0), Metrics("1.2.3"), vitals) as monitor:
+        command = [sys.executable, option, text.replace("9108", str(monitor.address.port))]
+        proxied = os.environ | {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+        answers = [subprocess.run(command, check=False, capture_output=True, text=True, env=proxied)]
+        vitals._turned_s = float("-inf")
+        answers.append(subprocess.run(command, check=False, capture_output=True, text=True, env=proxied))
+    assert answers[0].returncode == 0, answers[0].stderr
+    assert "HTTP Error 503" in answers[1].stderr
 
 
 def test_the_image_sets_variables_that_the_sidecar_reads() -> None:

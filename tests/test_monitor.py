@@ -81,6 +81,7 @@ def test_metrics_count_what_polls_did(ask, parts):
     assert found["outrider_results_total", taxi] == 40
     assert found["outrider_anomalies_total", taxi] == 1
     assert found["outrider_lag_seconds", taxi] == 61
+    assert found["outrider_interval_seconds", taxi] == 60
     assert found["outrider_failures_in_a_row", taxi] == 2
     assert found["outrider_last_success_timestamp_seconds", taxi] == 2_000
     assert found["outrider_polls_total", (("detector", "taxi"), ("outcome", "failed"))] == 1
@@ -90,6 +91,26 @@ def test_metrics_count_what_polls_did(ask, parts):
     assert {name for _, labels in found for name, _ in labels} <= {
         "detector", "outcome", "operation", "version", "le", "implementation", "major", "minor", "patchlevel",
     }  # fmt: skip
+
+
+def test_a_detector_that_moved_away_leaves_no_lag_behind(parts):
+    """Another sidecar has all of it: the last gauges would be told for ever. One that fails has moved nowhere."""
+    metrics, _ = parts
+    gone = POLLED._replace(frontier_s=None, lag_s=None, entities=None, partitions=0)
+    taxi = (("detector", "taxi"),)
+    states = {f"outrider_{name}" for name in ("lag_seconds", "frontier_timestamp_seconds", "entities")}
+
+    def shown():
+        return {name for name, labels in samples(metrics.text().decode()) if labels == taxi} & states
+
+    metrics.note_poll(POLLED, 2_000.0)
+    metrics.note_poll(gone._replace(failures=1, error="away"), 3_000.0)
+    assert shown() == states
+    for _ in range(2):
+        metrics.note_poll(gone, 4_000.0)
+        assert shown() == set()
+    metrics.note_poll(POLLED, 5_000.0)
+    assert shown() == states
 
 
 def test_a_sidecar_is_ready_when_every_detector_is(ask, parts):
@@ -133,6 +154,11 @@ def test_any_other_page_names_those_there_are(ask):
     assert (status, text) == (404, "there are /metrics, /healthz and /readyz\n")
 
 
+def test_an_address_is_written_as_in_a_url():
+    """One of IPv6 stands in brackets, else its port could not be told from it."""
+    assert [str(Address(host, 9108)) for host in ("localhost", "::1")] == ["localhost:9108", "[::1]:9108"]
+
+
 def test_an_address_in_use_is_refused(parts):
     """A second sidecar on the same port fails at once and not when it is asked."""
     with (
@@ -157,6 +183,21 @@ def test_alert_rules_are_about_metrics_that_there_are(parts):
     assert len(named) >= 5
     assert named <= known
     assert all({"summary", "what_to_do"} <= rule["annotations"].keys() for rule in rules)
+
+
+def test_silence_is_judged_by_the_interval(parts):
+    """With windows of half an hour and longer, a poll an interval is all there should be."""
+    metrics, _ = parts
+    metrics.note_poll(POLLED._replace(interval_s=86_400.0), 2_000.0)
+    found = samples(metrics.text().decode())
+    rules = yaml.safe_load((ROOT / "examples/monitoring/outrider-rules.yaml").read_text())["groups"][0]
+    (rule,) = [rule for rule in rules["rules"] if rule["alert"] == "OutriderDetectorIsSilent"]
+    limit = re.fullmatch(r"time\(\) - (\w+) > (\d+) \+ (\d+) \* (\w+)", rule["expr"])
+    success, base_s, times, interval = limit.groups()
+    # Prometheus compares samples whose labels are the same.
+    taxi = (("detector", "taxi"),)
+    assert found[success, taxi] == 2_000
+    assert int(base_s) + int(times) * found[interval, taxi] > 86_400 + 600
 
 
 def test_every_metric_is_explained(parts):

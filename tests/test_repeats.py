@@ -1,8 +1,11 @@
 """Errors that repeat: logged once, then summed up."""
 
+import logging
+
 import pytest
 import structlog
 
+from detector.commands import logs
 from detector.commands.repeats import MOST_KEPT, QUIET_S, Repeats
 
 
@@ -65,3 +68,11 @@ def test_texts_that_never_repeat_do_not_fill_the_memory(clock):
         assert logged(repeats, event="poll", error=f"took {number} ms")
     assert len(repeats._seen) == MOST_KEPT
     assert logged(repeats, event="poll", error=f"took {MOST_KEPT + 99} ms") is None
+
+
+def test_a_library_that_repeats_itself_goes_on(capsys):
+    """What ends its second line is no error that a library would catch; it must not reach it."""
+    logs.configure("text", "info")
+    for _ in range(2):
+        logging.getLogger("urllib3").warning("Connection pool is full: %s", "search.example")
+    assert capsys.readouterr().err.count("Connection pool is full: search.example") == 1

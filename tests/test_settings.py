@@ -1,5 +1,7 @@
 """Settings: where each value comes from, which source wins, and what is said when something is wrong."""
 
+import errno
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -226,6 +228,8 @@ def test_a_contradiction_across_sources_names_the_settings(monkeypatch: pytest.M
         ("OPENSEARCH_HEADERS", '["geheim"]'),
         ("OPENSEARCH_HEADERS", '{"Authorization": ["geheim"]}'),
         ("OPENSEARCH_PASSWORD", "geheim"),
+        ("OPENSEARCH_TOKEN", "geheim\nzwei"),
+        ("OPENSEARCH_TOKEN", "geheimé"),
     ],
 )
 def test_no_message_shows_a_secret(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -236,6 +240,33 @@ def test_no_message_shows_a_secret(monkeypatch: pytest.MonkeyPatch, name: str, v
         load_cluster()
     assert "geheim" not in f"{caught.value!r} {caught.value.__cause__!r}"
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_a_token_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """White space around it is no part of it; within it no header can hold it, and the libraries would quote it."""
+    monkeypatch.setenv("OPENSEARCH_URL", "https://h")
+    monkeypatch.setenv("OPENSEARCH_TOKEN", " to ken\n")
+    token = load_cluster().token
+    assert token is not None
+    assert token.get_secret_value() == "to ken"
+    for text in ("to\nken", "tökén", " \n"):
+        monkeypatch.setenv("OPENSEARCH_TOKEN", text)
+        with pytest.raises(ClusterSettingsError, match="OPENSEARCH_TOKEN: a token is one line of printable"):
+            load_cluster()
+
+
+def test_a_folder_that_may_not_be_entered_has_no_settings_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service may be started in the folder of somebody else."""
+    monkeypatch.setenv("OPENSEARCH_URL", "https://h")
+    look = os.stat
+
+    def refuse(path: object, **options: object) -> os.stat_result:
+        if str(path) == "outrider.toml":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return look(path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", refuse)
+    assert load_cluster().url == ("https://h:443",)
 
 
 def test_an_unknown_argument_is_refused() -> None:

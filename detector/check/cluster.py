@@ -75,8 +75,8 @@ def _clock(cluster_s: float | None, now_s: float) -> Finding:
     apart_s = now_s - cluster_s
     if abs(apart_s) < SKEW_S:
         return ok(path, "this host and the cluster agree on the time")
-    way = "ahead of" if apart_s > 0 else "behind"
-    hint = "windows close by this host's clock: set it by NTP, or data come too late or are waited for"
+    way, effect = ("ahead of", "by the cluster's clock") if apart_s > 0 else ("behind", "late")
+    hint = f"windows are read {effect}: let both set their clocks by NTP"
     return warning(path, f"this host's clock is {abs(apart_s):,.0f} s {way} the cluster's; {hint}")
 
 

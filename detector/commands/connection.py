@@ -56,6 +56,14 @@ def cluster_of(settings: Path | None) -> Cluster:
         raise Failure(str(error), USAGE_ERROR) from error
 
 
+def client_of(cluster: Cluster, opaque_id: str = "outrider", observer: Observer | None = None) -> OpenSearch:
+    """Return the client of a cluster; a certificate or credentials that cannot be used end the command."""
+    try:
+        return connect(cluster, opaque_id=opaque_id, observer=observer)
+    except ClusterSettingsError as error:
+        raise Failure(str(error), USAGE_ERROR) from error
+
+
 def build_stores(
     client: OpenSearch,
     prefix: str,
@@ -95,17 +103,14 @@ def build_stores(
 
 def open_stores(cluster: Cluster, stopping: threading.Event, observer: Observer | None = None) -> Stores:
     """Return the stores of the cluster with these settings; `observer` is told of every request."""
-    try:
-        return build_stores(
-            connect(cluster, observer=observer),
-            cluster.index_prefix,
-            stopping,
-            cluster.search_timeout,
-            n_searches=cluster.searches,
-            page_size=cluster.page_size,
-        )
-    except ClusterSettingsError as error:
-        raise Failure(str(error), USAGE_ERROR) from error
+    return build_stores(
+        client_of(cluster, observer=observer),
+        cluster.index_prefix,
+        stopping,
+        cluster.search_timeout,
+        n_searches=cluster.searches,
+        page_size=cluster.page_size,
+    )
 
 
 def ask(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

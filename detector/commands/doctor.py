@@ -17,11 +17,10 @@ from detector.check.environment import check_environment
 from detector.check.finding import Finding, Level
 from detector.check.sidecars import check_detectors
 from detector.commands import logs
-from detector.commands.connection import PROBLEMS_FOUND, ask, cluster_of
+from detector.commands.connection import PROBLEMS_FOUND, ask, client_of, cluster_of
 from detector.commands.status import standing
 from detector.commands.verdict import findings_table, summary_text
 from detector.configuration.problem import path_text
-from storage.client import connect
 from storage.cluster import Cluster, variable
 from storage.diagnosis import Diagnosis
 from storage.retry import Retry
@@ -49,7 +48,7 @@ def doctor(ctx: click.Context, form: str, settings: Path | None) -> None:
     logs.configure("text", "error")
     cluster = cluster_of(settings)
     findings = check_environment(os.environ, known_variables())
-    with connect(cluster, opaque_id="outrider doctor") as client:
+    with client_of(cluster, "outrider doctor") as client:
         findings += ask(check_cluster, Diagnosis(client, cluster.index_prefix), time.time())
         retry = Retry(n_attempts=2, stop=threading.Event())
         rows, _ = ask(standing, client, cluster.index_prefix, retry, time.time())

@@ -13,7 +13,7 @@ from rich.text import Text
 from detector.check.data import check_data
 from detector.check.history import count_entities, time_of_a_page
 from detector.commands import logs
-from detector.commands.connection import USAGE_ERROR, Failure, ask, cluster_of
+from detector.commands.connection import USAGE_ERROR, Failure, ask, client_of, cluster_of
 from detector.commands.table import plain_table, short_text
 from detector.configuration.config import DetectorConfig
 from detector.configuration.load import load_detectors
@@ -21,7 +21,7 @@ from detector.configuration.problem import ConfigError
 from detector.estimate import Estimate
 from detector.estimate import estimate as estimate_of
 from detector.reason import number_text
-from storage.client import check_version, connect
+from storage.client import check_version
 from storage.probe import Probe
 
 BUSY, TOO_MUCH = 0.5, 1.0
@@ -32,7 +32,7 @@ LEAST_SHARE = 0.001
 
 
 @click.command()
-@click.argument("places", metavar="FILE|DIR…", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.argument("places", metavar="FILE|DIR...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option(
     "--entities",
     type=click.IntRange(1, 100_000_000),
@@ -76,8 +76,7 @@ def _configs(places: Sequence[Path]) -> list[DetectorConfig]:
 
 def _asked(configs: Sequence[DetectorConfig], settings: Path | None) -> list[Estimate]:
     """Count entities and time a query in the cluster."""
-    cluster = cluster_of(settings)
-    with connect(cluster) as client:
+    with client_of(cluster_of(settings)) as client:
         ask(check_version, client)
         probe, now_ms = Probe(client), int(time.time() * 1000)
         return [ask(_measured, config, probe, now_ms) for config in configs]

@@ -2,7 +2,9 @@
 
 import logging
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -11,6 +13,14 @@ from detector.commands.repeats import Repeats
 
 FIRST = ("timestamp", "level", "event", "detector")
 """Keys that begin every line; the others follow in the order in which they were given."""
+
+
+class _Lines(logging.StreamHandler[TextIO]):
+    """What libraries log; one that repeats ends here, for the library that logs it knows nothing of `DropEvent`."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(structlog.DropEvent):
+            super().emit(record)
 
 
 def configure(log_format: str, level: str) -> None:
@@ -33,7 +43,7 @@ def configure(log_format: str, level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Lines(sys.stderr)
     remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

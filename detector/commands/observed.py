@@ -61,5 +61,5 @@ class Observed:
         try:
             return Monitor(address, self.metrics, self.health)
         except (OSError, OverflowError) as error:
-            msg = f"cannot listen at {address.host}:{address.port} (--monitor): {error}"
+            msg = f"cannot listen at {address} (--monitor): {error}"
             raise Failure(msg) from error

@@ -14,11 +14,10 @@ from rich.console import Console
 from rich.text import Text
 
 from detector.commands import logs
-from detector.commands.connection import USAGE_ERROR, Failure, ask, cluster_of
+from detector.commands.connection import USAGE_ERROR, Failure, ask, client_of, cluster_of
 from detector.commands.moment import MOMENT, iso_text, moment_text
 from detector.commands.table import Result, entity_text, results_table
 from detector.configuration.near_miss import near_miss
-from storage.client import connect
 from storage.detectors import DetectorStore
 from storage.results import ResultStore
 from storage.retry import Retry
@@ -60,7 +59,7 @@ def results(
     """  # noqa: D301 - \b is click's mark for "do not re-wrap"
     logs.configure("text", "warning")
     cluster = cluster_of(settings)
-    client, retry = connect(cluster), Retry(n_attempts=2, stop=threading.Event())
+    client, retry = client_of(cluster), Retry(n_attempts=2, stop=threading.Event())
     found = ask(
         ResultStore(client, cluster.index_prefix, retry).find,
         detector_id=detector,

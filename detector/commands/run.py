@@ -159,9 +159,7 @@ def run(
             cluster=", ".join(cluster.url),
             index_prefix=cluster.index_prefix,
             detectors=len(configs),
-            monitor=None
-            if monitor is None
-            else f"http://{monitor.address.host}:{monitor.address.port}/metrics",
+            monitor=None if monitor is None else f"http://{monitor.address}/metrics",
         )
         _watch(schedule, membership, stopping)
 

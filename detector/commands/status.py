@@ -16,11 +16,11 @@ from rich.table import Table
 from rich.text import Text
 
 from detector.commands import logs
-from detector.commands.connection import PROBLEMS_FOUND, ask, cluster_of
+from detector.commands.connection import PROBLEMS_FOUND, ask, client_of, cluster_of
 from detector.commands.moment import iso_text, moment_text
 from detector.commands.table import plain_table
 from detector.roster import log_names, partition_count
-from storage.client import check_version, connect
+from storage.client import check_version
 from storage.detectors import DetectorStore
 from storage.leases import MOST_SIDECARS, LeaseStore
 from storage.records import Lease, Marker, Registration
@@ -48,7 +48,7 @@ def status(ctx: click.Context, form: str, settings: Path | None) -> None:
     """
     logs.configure("text", "warning")
     cluster = cluster_of(settings)
-    client = connect(cluster)
+    client = client_of(cluster)
     retry = Retry(n_attempts=2, stop=threading.Event())
     ask(check_version, client)
     now_s = time.time()

@@ -7,19 +7,19 @@ import click
 
 from detector.check.detector import check_detector
 from detector.commands import logs
-from detector.commands.connection import PROBLEMS_FOUND, USAGE_ERROR, Failure, ask
+from detector.commands.connection import PROBLEMS_FOUND, USAGE_ERROR, Failure, ask, client_of
 from detector.commands.verdict import Verdict, print_json, print_text, verdicts_of
 from detector.configuration.config import DetectorConfig
 from detector.configuration.load import detector_files, load_files
 from detector.configuration.problem import ConfigError
-from storage.client import check_version, connect
+from storage.client import check_version
 from storage.cluster import Cluster, ClusterSettingsError
 from storage.probe import Probe
 from storage.settings import load_cluster
 
 
 @click.command()
-@click.argument("places", metavar="FILE|DIR…", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.argument("places", metavar="FILE|DIR...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--offline", is_flag=True, help="Look at the files only; ask no cluster.")
 @click.option(
     "--format",
@@ -77,11 +77,7 @@ def _cluster(settings: Path | None) -> Cluster:
 
 def _asked(verdicts: list[Verdict], detectors: dict[Path, DetectorConfig], cluster: Cluster) -> list[Verdict]:
     """Add what the cluster says about each detector that could be read."""
-    try:
-        client = connect(cluster)
-    except ClusterSettingsError as error:
-        raise Failure(str(error), USAGE_ERROR) from error
-    with client:
+    with client_of(cluster) as client:
         ask(check_version, client)
         probe, now_ms = Probe(client), int(time.time() * 1000)
         return [
