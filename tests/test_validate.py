@@ -273,6 +273,23 @@ def test_a_category_field_must_be_of_one_kind_everywhere(
     )
 
 
+def test_a_constant_names_no_entity(client: OpenSearch, validate: Validate, index_prefix: str) -> None:
+    """A cluster finds documents by its value and aggregates them by the name of the index; until that is mended."""
+    index = f"{index_prefix}-constant"
+    fields = {"t": "date", "ms": "double", "status": "integer"}
+    properties = {name: {"type": kind} for name, kind in fields.items()}
+    properties["zone"] = {"type": "constant_keyword", "value": "north"}
+    client.indices.create(index=index, body={"mappings": {"properties": properties}})
+    now_ms = int(time.time() * 1000)
+    bulk(client, [{"_index": index, "t": now_ms - k * MINUTE, "ms": k} for k in range(60)], refresh=True)
+    body = {"size": 0, "aggs": {"zones": {"terms": {"field": "zone"}}}}
+    (zone,) = client.search(index=index, body=body)["aggregations"]["zones"]["buckets"]
+    assert zone["key"] == index
+    level, path, message = only(validate(detector_of(index, category_field=["zone"])))
+    assert (level, path) == ("error", "category_field[0]")
+    assert message.startswith("`zone` must be of type keyword or ip, but is constant_keyword in index")
+
+
 def test_numbers_of_several_widths_are_one_kind(
     client: OpenSearch, validate: Validate, index_prefix: str
 ) -> None:

@@ -12,12 +12,12 @@ from storage.errors import MissingIndex
 from storage.field_types import UNMAPPED, FieldTypes
 
 TIME_TYPES = ("date", "date_nanos")
-NAME_TYPES = ("keyword", "ip", "constant_keyword")
-"""Types whose values name entities, as in the plugin."""
+NAME_TYPES = ("keyword", "ip")
+"""Types whose values name entities, as in the plugin. A `constant_keyword` aggregates as the name of its index."""
 NUMBER_TYPES = ("boolean", "byte", "short", "integer", "long", "unsigned_long")
 """Types whose values can be counted as names, written as text."""
 ALIKE = (
-    {"keyword", "constant_keyword"},
+    {"keyword"},
     {"ip"},
     {"boolean"},
     {"byte", "short", "integer", "long"},
