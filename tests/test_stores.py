@@ -70,7 +70,8 @@ class TestJournal:
         journal.append([Entry("a", 1, b"x"), Entry("b", 1, b"x")], 1_000)
         journal.append([Entry("a", 2, b"x")], 5_000)
         client.indices.refresh(index=f"{prefix}-journal")
-        assert journal.written_before(["a"], 2_000) == [("a", 1)]
+        assert journal.written_before(["a"], 2_000, 10_000) == [("a", 1)]
+        assert journal.written_before(["a"], 10_000, 1) == [("a", 1)]
         journal.delete([("a", 1)])
         journal.delete([("a", 1)])
         assert list(journal.read("a", 0)) == []
