@@ -15,7 +15,7 @@ from detector.roster import Entity
 from detector.silence import NOT_ASKED
 from detector.stores import Search
 from features.block import FeatureBlock, Page, parse_first, parse_pages
-from features.query import build_query, entities_per_query, windows_per_request
+from features.query import MOST_ENTITIES, build_query, windows_per_request
 
 WINDOWS_PER_REQUEST = 2_000
 """Most windows a request: how many raw documents are behind them is not known, and a request has a time limit."""
@@ -79,7 +79,7 @@ def read_history(job: Job, search: Search, block: FeatureBlock) -> FeatureBlock 
     if not first_windows:
         return None
     ends = _history_windows(job, block.end_times_ms, max(first_windows.values()))
-    named = len(first_windows) <= entities_per_query(job.source)
+    named = len(first_windows) <= MOST_ENTITIES
     pages = _pages(job, search, ends, list(first_windows) if named else None)
     history = parse_pages(job.source, ends, pages)
     return _only_before(history, first_windows, job.config.history_windows)

@@ -135,12 +135,12 @@ def _write(results: Results, documents: Sequence[Document]) -> list[str]:
     """Write documents; return why some were refused for good, which are replaced by ones that say so.
 
     Where even those are refused it is the index that takes nothing (closed, or never made because the cluster has no
-    room for another shard), and the documents wait for it.
+    room for another shard), and the documents wait for it; not those of history, whose months may be closed for good.
     """
     refusals = results.save(documents)
-    if refusals and results.save(
-        [error_document(documents[each.position], each.reason) for each in refusals]
-    ):
-        msg = f"the result index takes no documents: {refusals[0].reason}"
-        raise Rejected(msg, status=400)
+    replaced = [error_document(documents[refusal.position], refusal.reason) for refusal in refusals]
+    for refusal in results.save(replaced) if replaced else ():
+        if not replaced[refusal.position].only_new:
+            msg = f"the result index takes no documents: {refusal.reason}"
+            raise Rejected(msg, status=400)
     return [refusal.reason for refusal in refusals]

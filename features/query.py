@@ -15,9 +15,8 @@ TIME = "time"
 """Name of the time source in a bucket's key."""
 PAGE_SIZE = 10_000
 """Buckets a page: at 10,000 the cost of a page hides that of the round trip, and a page stays some MB."""
-MOST_CLAUSES = 400
-"""Terms a restriction to entities may hold. A cluster refuses queries of more than 1,024 clauses, a term on a number or
-an address counts twice, and the user's filter counts too; who has more entities reads without a restriction."""
+MOST_ENTITIES = 10_000
+"""Entities that a request can be restricted to: values of a field in one list, of which a cluster takes 65,536."""
 
 Body = dict[str, Any]
 """A request body, as JSON would have it."""
@@ -45,8 +44,8 @@ def build_query(
     after
         `after_key` of the page before, or None for the first.
     entities
-        Read these entities only, at most `entities_per_query`. A document that carries several values in a
-        category field brings the entities of its other values along.
+        Read only entities whose every value is that of one of these, at most `MOST_ENTITIES`. Of several category
+        fields other pairs of their values come along, as do those of a document with several values in a field.
 
     Raises
     ------
@@ -68,15 +67,6 @@ def build_query(
 def windows_per_request(n_entities: int, n_windows: int, buckets: int = PAGE_SIZE) -> int:
     """Return how many whole windows one request should cover to yield about `buckets`; at least one."""
     return max(1, min(n_windows, buckets // max(1, n_entities)))
-
-
-def entities_per_query(source: Source) -> int:
-    """Return how many entities `build_query` can be restricted to at once.
-
-    One category field needs a single `terms` clause; several need a clause for every value of every entity.
-    """
-    n_fields = len(source.category_fields)
-    return PAGE_SIZE if n_fields == 1 else MOST_CLAUSES // max(1, n_fields)
 
 
 def feature_key(position: int) -> str:
@@ -120,30 +110,23 @@ def _filters(
     if source.filter_query is not None:
         filters.append(dict(source.filter_query))
     if entities is not None:
-        filters.append(_only(source, entities))
+        filters += _only(source, entities)
     return filters
 
 
-def _only(source: Source, entities: Sequence[tuple[str, ...]]) -> Body:
-    """Return the query that matches these entities."""
-    most = entities_per_query(source)
-    if len(entities) > most:
-        msg = f"a query can be restricted to at most {most} entities, got {len(entities)}; ask in parts"
+def _only(source: Source, entities: Sequence[tuple[str, ...]]) -> list[Body]:
+    """Return what restricts a query to these entities: a list of values for each field.
+
+    A clause for each entity would be exact, but a cluster refuses more than 1,024 of them.
+    """
+    if len(entities) > MOST_ENTITIES:
+        msg = f"a query can be restricted to at most {MOST_ENTITIES} entities, got {len(entities)}; ask in parts"
         raise ValueError(msg)
     wrong = next((entity for entity in entities if len(entity) != len(source.category_fields)), None)
     if wrong is not None:
         msg = f"an entity needs one value for each of {list(source.category_fields)}, got {list(wrong)}"
         raise ValueError(msg)
-    if not entities:
-        return {"match_none": {}}
-    if not source.category_fields:
-        return {"match_all": {}}
-    if len(source.category_fields) == 1:
-        return {"terms": {source.category_fields[0]: [value for (value,) in entities]}}
-    return {"bool": {"should": [_one(source, entity) for entity in entities], "minimum_should_match": 1}}
-
-
-def _one(source: Source, entity: tuple[str, ...]) -> Body:
-    """Return the query that matches one entity of several category fields."""
-    pairs = zip(source.category_fields, entity, strict=True)
-    return {"bool": {"filter": [{"term": {field: value}} for field, value in pairs]}}
+    return [
+        {"terms": {field: sorted({entity[k] for entity in entities})}}
+        for k, field in enumerate(source.category_fields)
+    ]

@@ -519,7 +519,7 @@ def test_a_place_the_system_refuses_is_a_mistake_in_words(
     def refuse(_: Path) -> NoReturn:
         raise PermissionError(EACCES, "Permission denied")
 
-    for method in ("is_file", "iterdir"):
+    for method in ("stat", "iterdir"):
         with monkeypatch.context() as patch:
             patch.setattr(Path, method, refuse)
             with pytest.raises(ConfigError, match="cannot be read: Permission denied"):

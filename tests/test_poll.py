@@ -304,6 +304,21 @@ def test_a_document_that_is_refused_for_good_is_replaced_and_the_window_commits(
     assert open_job(detector(source), stores, END_MS).frontier_ms == START_MS + 2 * MINUTE_MS
 
 
+def test_history_of_a_month_that_is_closed_keeps_no_window_waiting(client, source, index_prefix):
+    """Retention closes old months; what a new entity learned from them is refused, and the rest goes on."""
+    stores = stores_of(client, index_prefix)
+    poll(open_job(detector(source, name="first"), stores, START_MS), stores, START_MS + MINUTE_MS)
+    client.indices.close(index=f"{index_prefix}-results-2024.01")
+    job = open_job(detector(source, name="second"), stores, START_MS + 30 * MINUTE_MS)
+    report = poll(job, stores, END_MS)
+    assert (report.windows, report.is_complete) == (30, True)
+    documents = [each for each in written(client, index_prefix).values() if each["detector_id"] == "second"]
+    assert len(documents) == report.results - report.refused
+    assert 0 < report.refused < report.results
+    live = {each["data_end_time"] for each in documents if each["entity_key"] == "host=host-3"}
+    assert {START_MS + window * MINUTE_MS for window in range(31, N_WINDOWS + 1)} <= live
+
+
 def test_a_missing_index_fails_the_poll_and_after_it_is_there_nothing_is_lost(client, index_prefix):
     """Windows are read when the source can be read."""
     index = f"{index_prefix}-source"

@@ -39,28 +39,35 @@ class Clock:
 
 
 class Away:
-    """A store of which the operations fail while `is_away`."""
+    """A store of which an operation fails while `is_away`, where there is something to do."""
 
-    def __init__(self, store):
-        self._store, self.is_away = store, False
+    def __init__(self, store, operation):
+        self._store, self._operation, self.is_away = store, operation, False
 
     def __getattr__(self, name):
-        if self.is_away:
-            msg = "the cluster is away"
-            raise Unavailable(msg)
-        return getattr(self._store, name)
+        operation = getattr(self._store, name)
+        if name != self._operation:
+            return operation
+
+        def act(items, *arguments):
+            if self.is_away and items:
+                msg = "the cluster is away"
+                raise Unavailable(msg)
+            return operation(items, *arguments)
+
+        return act
 
 
-@pytest.mark.parametrize("store", ["results", "state"])
+@pytest.mark.parametrize(("store", "operation"), [("results", "save"), ("state", "advance")])
 def test_a_stop_while_results_cannot_be_written_loses_neither_models_nor_windows(
-    client, source, index_prefix, store
+    client, source, index_prefix, store, operation
 ):
     """The models have seen a window that nobody has written: they are not saved like that."""
     config = detector(source)
     calm = stores_of(client, f"{index_prefix}-calm")
     poll(open_job(config, calm, START_MS), calm, END_MS)
     stores = stores_of(client, f"{index_prefix}-torn")
-    clock, torn = Clock(), Away(getattr(stores, store))
+    clock, torn = Clock(), Away(getattr(stores, store), operation)
     runner = clock.runner(config, replace(stores, **{store: torn}))
     clock.run_at(runner, 20)
     torn.is_away = True

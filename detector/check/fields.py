@@ -24,7 +24,7 @@ ALIKE = (
     {"unsigned_long"},
 )
 """Types whose values a search can put in one order. Of others side by side it fails: with a class cast in one window,
-or when a page ends with a value that the other type cannot read."""
+or when a page ends with a value that the other type cannot read. Older indices that no window reaches do no harm."""
 MOST_NAMES = 3
 """Of indices that are listed in a message."""
 
@@ -135,9 +135,8 @@ def _category_field(path: JsonPath, field: str, known: FieldTypes) -> Finding:
     mapped = types.keys() - {UNMAPPED}
     if not any(mapped <= alike for alike in ALIKE):
         which = " and ".join(f"{kind} in {_listed(types[kind])}" for kind in sorted(mapped))
-        return error(
-            path, f"`{field}` is {which}, which no search can order: map it alike, or leave some indices out"
-        )
+        hint = "a window that has documents of both cannot be read: map it alike, or leave some indices out"
+        return warning(path, f"`{field}` is {which}; {hint}")
     if UNMAPPED in types:
         where = _listed(types[UNMAPPED])
         return warning(path, f"`{field}` is not known to {where}: documents there belong to no entity")

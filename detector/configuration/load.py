@@ -3,6 +3,7 @@
 Knows where detectors are kept and how the plugin wraps its exports; not what their keys mean.
 """
 
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -103,11 +104,13 @@ def detector_files(place: Path) -> list[Path]:
 
 
 def _files(place: Path) -> list[Path]:
-    if place.is_file():
-        return [place]
-    if not place.is_dir():
+    try:
+        mode = place.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
         msg = "no such file or folder; give a detector's JSON file, or a folder that holds some"
-        raise ConfigError([Problem(place, None, (), msg)])
+        raise ConfigError([Problem(place, None, (), msg)]) from None
+    if not stat.S_ISDIR(mode):
+        return [place]
     # Not by glob, for which a folder that may not be read is an empty one.
     files = sorted(
         file for file in place.iterdir() if file.suffix == ".json" and not file.name.startswith(".")
