@@ -74,14 +74,14 @@ def parse_first(
     more pages are asked for than that takes. Parameters and errors are those of `parse_pages`.
     """
     names = _names(len(source.category_fields))
-    starts = _starts(end_times_ms, source.interval)
     buckets: list[Bucket] = []
     known: set[object] = set()
     n_known_windows, n_windows = 1, len(end_times_ms)
     for time_ms, group in groupby(_buckets(pages), key=lambda bucket: bucket["key"][TIME]):
         found = [*group]
         with_found = known | {names(bucket["key"]) for bucket in found}
-        row = int(np.searchsorted(starts, time_ms))
+        # A window starts when those before it have ended.
+        row = int(np.searchsorted(end_times_ms, time_ms, side="right"))
         if row and (row + 1) * len(with_found) > most_rows:
             n_windows = row
             break
@@ -116,7 +116,7 @@ def _buckets(pages: Iterable[Page]) -> Iterator[Bucket]:
 
 def _window_of(times_ms: list[int], end_times_ms: NDArray[np.int64], interval: Interval) -> NDArray[np.intp]:
     """Return the row of each bucket from the start of its window; shape (n_buckets,)."""
-    starts = _starts(end_times_ms, interval)
+    starts = np.array([interval.previous(int(end)) for end in end_times_ms], dtype=np.int64)
     times = np.array(times_ms, dtype=np.int64)
     row = np.searchsorted(starts, times)
     known = row < len(starts)
@@ -128,11 +128,6 @@ def _window_of(times_ms: list[int], end_times_ms: NDArray[np.int64], interval: I
         )
         raise ValueError(msg)
     return row
-
-
-def _starts(end_times_ms: NDArray[np.int64], interval: Interval) -> NDArray[np.int64]:
-    """Return the starts of windows; int64, shape (n_windows,)."""
-    return np.array([interval.previous(int(end)) for end in end_times_ms], dtype=np.int64)
 
 
 def _names(n_fields: int) -> Callable[[Mapping[str, Any]], Any]:

@@ -163,11 +163,13 @@ class Cluster(BaseSettings):
     @field_validator("token")
     @classmethod
     def _fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
-        text = "" if token is None else token.get_secret_value().strip()
-        if token is not None and not (text and is_header_value(text)):
+        if token is None:
+            return None
+        text = token.get_secret_value().strip()
+        if not (text and is_header_value(text)):
             msg = "a token is one line of printable ASCII"
             raise ValueError(msg)
-        return None if token is None else SecretStr(text)
+        return SecretStr(text)
 
     @field_validator("proxy")
     @classmethod

@@ -342,14 +342,19 @@ def test_the_faster_connection_is_used_unless_a_setting_needs_the_other(certific
         assert isinstance(client.transport.get_connection(), RequestsConnection)
 
 
+def use_aws_keys(monkeypatch: pytest.MonkeyPatch, session: str) -> None:
+    """Let boto3 find credentials in the environment."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", AWS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", session)
+
+
 @pytest.mark.parametrize("via_proxy", [False, True])
 def test_requests_are_signed_for_aws(
     server: Recorder, monkeypatch: pytest.MonkeyPatch, *, via_proxy: bool
 ) -> None:
     """The signature names key, region and service, and fits the request as it arrived."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", AWS_KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the secret")
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "the session")
+    use_aws_keys(monkeypatch, "the session")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with Proxy() as proxy:
         more = {"proxy": proxy.url} if via_proxy else {}
@@ -414,9 +419,7 @@ def test_a_header_that_cannot_be_sent_is_not_quoted(
     server: Recorder, monkeypatch: pytest.MonkeyPatch, *, via_proxy: bool
 ) -> None:
     """It holds a credential that only boto3 has seen."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", AWS_KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the secret")
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "geheim\nzwei")
+    use_aws_keys(monkeypatch, "geheim\nzwei")
     more = {"proxy": server.url} if via_proxy else {}
     with pytest.raises(Unavailable, match="a credential holds a line break") as caught:
         ask(Cluster(url=server.url, aws_region="eu-central-1", **more))
